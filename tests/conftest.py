@@ -1,0 +1,54 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import data
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory):
+    """An .npz of the first 360 training and 120 test images of MNIST."""
+    path = tmp_path_factory.mktemp("data") / "tiny.npz"
+    with np.load(data.DATASET_PATH) as mnist:
+        np.savez(
+            path,
+            **{key: mnist[key][: 360 if "train" in key else 120] for key in mnist},
+        )
+    return path
+
+
+@pytest.fixture
+def run_script(tmp_path):
+    """Run a script as a user does, from an empty folder; returns the finished process."""
+
+    def run(script, *args, **options):
+        return subprocess.run(
+            [sys.executable, ROOT / script, *map(str, args)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env=os.environ | {"COLUMNS": "100"},
+            **options,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def dense_path(tmp_path_factory):
+    """An untrained dense network, saved."""
+    import keras
+
+    import model as models
+
+    keras.utils.set_random_seed(0)
+    path = tmp_path_factory.mktemp("models") / "dense.keras"
+    models.save(models.build_dense(), path, {"seed": 0})
+    return path
