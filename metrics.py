@@ -1,0 +1,97 @@
+"""Scores predictions."""
+
+import numpy as np
+from scipy.stats import binomtest
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from data import NUM_CLASSES
+
+
+def wilson_interval(num_correct, num_images, confidence=0.95):
+    """Confidence interval of an accuracy.
+
+    Wilson's score interval (E. B. Wilson, "Probable inference, the law of succession, and
+    statistical inference", JASA 22, 1927), which stays inside [0, 1] close to 100% too.
+
+    Args:
+        num_correct: images classified right.
+        num_images: images in all, at least 1.
+        confidence: between 0 and 1.
+
+    Returns:
+        `(low, high)`, floats in [0, 1].
+    """
+    test = binomtest(int(num_correct), int(num_images))
+    interval = test.proportion_ci(confidence_level=confidence, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def expected_calibration_error(labels, probabilities, num_bins=15):
+    """Mean gap between how sure the network is and how often it is right.
+
+    Images are put into bins of equal width by the largest probability; the gap of each bin counts
+    by its share of the images. With 15 bins as in C. Guo et al., "On calibration of modern neural
+    networks", ICML 2017.
+
+    Args:
+        labels: integers of shape (n,).
+        probabilities: floats of shape (n, 10), rows adding up to 1.
+        num_bins: bins between 0 and 1.
+
+    Returns:
+        float in [0, 1]; 0 is perfect.
+    """
+    confidences = probabilities.max(axis=1)
+    correct = probabilities.argmax(axis=1) == labels
+    # Bins are open below and closed above, so a confidence of 1 falls into the last one.
+    bins = np.clip(np.ceil(confidences * num_bins).astype(int) - 1, 0, num_bins - 1)
+    gaps = np.bincount(bins, weights=correct - confidences.astype(np.float64), minlength=num_bins)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
+def score(labels, probabilities):
+    """Score a network's predictions of a set of images.
+
+    Args:
+        labels: integers 0-9 of shape (n,), n at least 1.
+        probabilities: floats of shape (n, 10), rows adding up to 1.
+
+    Returns:
+        dict of plain numbers and lists, ready for JSON: `accuracy`, `accuracy_interval` (95%),
+        `num_correct`, `num_images`, `loss` (mean cross-entropy in nats), `ece`, `per_digit` (a
+        list of dicts with `digit`, `precision`, `recall`, `f1`, `num_images`; 0 where it is not
+        defined) and `confusion_matrix` (row: true digit, column: predicted).
+    """
+    predictions = probabilities.argmax(axis=1)
+    num_correct = int((predictions == labels).sum())
+    digits = np.arange(NUM_CLASSES)
+    per_digit = precision_recall_fscore_support(labels, predictions, labels=digits, zero_division=0)
+    true_class = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return {
+        "accuracy": num_correct / len(labels),
+        "accuracy_interval": wilson_interval(num_correct, len(labels)),
+        "num_correct": num_correct,
+        "num_images": len(labels),
+        "loss": float(-np.log(np.maximum(true_class, 1e-7)).mean()),  # 1e-7: as Keras clips
+        "ece": expected_calibration_error(labels, probabilities),
+        "per_digit": [
+            {
+                "digit": int(digit),
+                "precision": float(precision),
+                "recall": float(recall),
+                "f1": float(f1),
+                "num_images": int(support),
+            }
+            for digit, precision, recall, f1, support in zip(digits, *per_digit, strict=True)
+        ],
+        "confusion_matrix": confusion_matrix(labels, predictions, labels=digits).tolist(),
+    }
+
+
+def format_accuracy(num_correct, num_images):
+    """Accuracy as it is reported everywhere: "98.91% (9,891/10,000), 95% interval ..."."""
+    low, high = wilson_interval(num_correct, num_images)
+    return (
+        f"{num_correct / num_images:.2%} ({num_correct:,}/{num_images:,}), "
+        f"95% interval {low:.2%} to {high:.2%}"
+    )

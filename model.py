@@ -1,0 +1,152 @@
+"""Builds, saves and loads the networks."""
+
+import importlib.metadata
+import json
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers
+
+import files
+from data import IMAGE_SHAPE, NUM_CLASSES
+
+SAVED_MODELS = Path(__file__).parent / "saved_models"
+RELEASED_MODELS = SAVED_MODELS / "released"
+
+
+def build_dense():
+    """Build the dense 784-128-64-10 network, 109,386 parameters.
+
+    Returns:
+        An uncompiled `keras.Model`: float32 images of shape (batch, 28, 28) in [0, 1] to
+        probabilities of shape (batch, 10).
+    """
+    return keras.Sequential(
+        [
+            layers.Input(IMAGE_SHAPE, name="image"),
+            layers.Flatten(name="flatten"),
+            layers.Dense(128, activation="relu", name="hidden_1"),
+            layers.Dense(64, activation="relu", name="hidden_2"),
+            layers.Dense(NUM_CLASSES, activation="softmax", name="probabilities"),
+        ],
+        name="dense",
+    )
+
+
+BUILDERS = {"dense": build_dense}
+
+
+def save(model, path, metadata):
+    """Save a model, and what is known of it as JSON beside it.
+
+    Args:
+        model: a `keras.Model`.
+        path: file to write, ending in `.keras`; the JSON gets the same name with `.json`.
+        metadata: dict for the JSON; the versions of Python's packages are added.
+
+    Returns:
+        The two paths written.
+    """
+    path = Path(path)
+    packages = ("keras", "tensorflow", "numpy")
+    versions = {package: importlib.metadata.version(package) for package in packages}
+    # A copy without the optimizer, whose state would make the file three times as large.
+    bare = keras.models.clone_model(model)
+    bare.set_weights(model.get_weights())
+    with files.replacing(path) as temporary:
+        bare.save(temporary)
+    metadata_path = path.with_suffix(".json")
+    files.write_json(metadata_path, metadata | {"versions": versions})
+    return path, metadata_path
+
+
+def load(path):
+    """Load a model that `save` wrote, refusing what cannot be one of ours.
+
+    Code inside the file is never run: `safe_mode` stays on, and the file must be in the `.keras`
+    format, since the older HDF5 format may carry code.
+
+    Args:
+        path: a `.keras` file.
+
+    Returns:
+        An uncompiled `keras.Model`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is damaged, wants to run code, or is not a digit classifier.
+    """
+    path = Path(path)
+    if not path.is_file():
+        problem = "is a folder" if path.is_dir() else "does not exist"
+        raise FileNotFoundError(
+            f"{path} {problem}: expected a .keras model; python train.py makes one"
+        )
+    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
+        raise ValueError(
+            f"{path} is not a whole .keras file (truncated, or another format): "
+            "train again with python train.py"
+        )
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # a foreign or damaged file can make Keras raise nearly anything
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(
+            f"{path} cannot be loaded as a Keras model ({type(error).__name__}: {reason}): "
+            "train again with python train.py"
+        ) from None
+    _check_classifier(model, path)
+    return model
+
+
+def load_metadata(path):
+    """Read the JSON that `save` wrote beside a model; an empty dict if it is not there."""
+    try:
+        return json.loads(Path(path).with_suffix(".json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def find(name, path=None, folders=(SAVED_MODELS, RELEASED_MODELS)):
+    """Find the model file to use: the one asked for, else the user's own, else the released one.
+
+    Args:
+        name: a key of `BUILDERS`.
+        path: the file asked for, or None.
+        folders: where to look for `name`.keras, best first.
+
+    Returns:
+        Path of the model.
+
+    Raises:
+        FileNotFoundError: there is none in the folders.
+    """
+    if path is not None:
+        return Path(path)
+    for folder in folders:
+        if (folder / f"{name}.keras").exists():
+            return folder / f"{name}.keras"
+    raise FileNotFoundError(f"there is no {name}.keras in {folders[0]}: run python train.py first")
+
+
+def _check_classifier(model, path):
+    try:
+        shapes = tuple(model.input_shape[1:]), tuple(model.output_shape[1:])
+    except (AttributeError, TypeError):  # several inputs or outputs, or never built
+        shapes = "several or unknown inputs and outputs", ""
+    if shapes != (IMAGE_SHAPE, (NUM_CLASSES,)):
+        raise ValueError(
+            f"{path} maps {shapes[0]} to {shapes[1]}, expected (28, 28) to (10,): "
+            "it is not a digit classifier of this project"
+        )
+    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        raise ValueError(f"{path} has weights that are NaN or infinite: train it again")
+    blank_and_full = np.stack([np.zeros(IMAGE_SHAPE, np.float32), np.ones(IMAGE_SHAPE, np.float32)])
+    totals = keras.ops.convert_to_numpy(model(blank_and_full, training=False)).sum(axis=1)
+    if not np.allclose(totals, 1, atol=1e-2):
+        raise ValueError(
+            f"{path} has outputs that add up to {totals[0]:.3g}, expected probabilities (1): "
+            "its last layer must be a softmax"
+        )

@@ -1,0 +1,154 @@
+import json
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import model as models
+
+
+def test_the_dense_network_is_784_128_64_10():
+    network = models.build_dense()
+    assert network.count_params() == 109_386
+    assert [layer.name for layer in network.layers] == [
+        "flatten",
+        "hidden_1",
+        "hidden_2",
+        "probabilities",
+    ]
+    assert [w.shape for w in network.weights] == [
+        (784, 128),
+        (128,),
+        (128, 64),
+        (64,),
+        (64, 10),
+        (10,),
+    ]
+
+
+def test_the_dense_network_computes_what_its_weights_say():
+    network = models.build_dense()
+    images = np.random.default_rng(0).random((5, 28, 28), np.float32)
+    w1, b1, w2, b2, w3, b3 = network.get_weights()
+    hidden = np.maximum(images.reshape(5, 784) @ w1 + b1, 0)
+    logits = np.maximum(hidden @ w2 + b2, 0) @ w3 + b3
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(network.predict(images, verbose=0), expected, atol=1e-5)
+
+
+def test_a_saved_model_comes_back_the_same_with_its_metadata(tmp_path):
+    network = models.build_dense()
+    paths = models.save(network, tmp_path / "mine.keras", {"seed": 3})
+    assert [path.name for path in paths] == ["mine.keras", "mine.json"]
+    for saved, loaded in zip(
+        network.get_weights(), models.load(paths[0]).get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(saved, loaded)
+    metadata = models.load_metadata(paths[0])
+    assert metadata["seed"] == 3
+    assert metadata["versions"]["keras"] == keras.__version__
+    assert json.loads(paths[1].read_text()) == metadata
+    assert models.load_metadata(tmp_path / "other.keras") == {}
+
+
+def classifier(input_shape=(28, 28), units=10, activation="softmax", extra=()):
+    return keras.Sequential(
+        [
+            layers.Input(input_shape),
+            layers.Flatten(),
+            *extra,
+            layers.Dense(units, activation=activation),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"input_shape": (32, 32)}, "expected \\(28, 28\\)"),
+        ({"units": 26}, "to \\(26,\\), expected"),
+        ({"activation": None}, "probabilities"),
+        ({"extra": [layers.Lambda(lambda x: x * 2)]}, "cannot be loaded.*[Ll]ambda"),
+    ],
+)
+def test_other_models_are_refused(tmp_path, options, message):
+    path = tmp_path / "other.keras"
+    classifier(**options).save(path)
+    with pytest.raises(ValueError, match=message):
+        models.load(path)
+
+
+def test_a_model_with_two_inputs_is_refused(tmp_path):
+    left, right = layers.Input((28, 28)), layers.Input((28, 28))
+    outputs = layers.Dense(10, "softmax")(layers.Flatten()(layers.add([left, right])))
+    keras.Model([left, right], outputs).save(tmp_path / "two.keras")
+    with pytest.raises(ValueError, match="not a digit classifier"):
+        models.load(tmp_path / "two.keras")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused(tmp_path, value):
+    network = classifier()
+    weights = network.get_weights()
+    weights[0][5, 5] = value
+    network.set_weights(weights)
+    network.save(tmp_path / "nan.keras")
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        models.load(tmp_path / "nan.keras")
+
+
+def test_damaged_and_foreign_files_are_refused(tmp_path, dense_path):
+    whole = dense_path.read_bytes()
+    contents = {
+        "truncated": whole[: len(whole) // 2],
+        "empty": b"",
+        "text": b"not a model",
+        "hdf5": b"\x89HDF\r\n\x1a\n" + bytes(100),
+        "damaged": whole[:5000] + b"\xff" * 3000 + whole[8000:],
+    }
+    for name, content in contents.items():
+        path = tmp_path / f"{name}.keras"
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=f"{name}.keras"):
+            models.load(path)
+    with zipfile.ZipFile(tmp_path / "zip.keras", "w") as archive:
+        archive.writestr("hello.txt", "hello")
+    with pytest.raises(ValueError, match="cannot be loaded"):
+        models.load(tmp_path / "zip.keras")
+    (tmp_path / "dense.h5").write_bytes(whole)
+    with pytest.raises(ValueError, match=r"not a whole \.keras file"):
+        models.load(tmp_path / "dense.h5")
+
+
+def test_a_model_naming_a_python_class_outside_keras_is_refused(tmp_path, dense_path):
+    path = tmp_path / "code.keras"
+    with zipfile.ZipFile(dense_path) as source, zipfile.ZipFile(path, "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            if name == "config.json":
+                config = json.loads(content)
+                config["config"]["layers"][1] |= {"module": "subprocess", "class_name": "Popen"}
+                content = json.dumps(config)
+            target.writestr(name, content)
+    with pytest.raises(ValueError, match="cannot be loaded"):
+        models.load(path)
+
+
+def test_a_missing_model_is_named_with_the_way_out(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"does not exist.*train\.py"):
+        models.load(tmp_path / "none.keras")
+
+
+def test_the_users_own_model_comes_before_the_released_one(tmp_path):
+    own, released = tmp_path / "own", tmp_path / "released"
+    for folder in (own, released):
+        folder.mkdir()
+    with pytest.raises(FileNotFoundError, match=r"run python train\.py"):
+        models.find("dense", folders=(own, released))
+    (released / "dense.keras").touch()
+    assert models.find("dense", folders=(own, released)) == released / "dense.keras"
+    (own / "dense.keras").touch()
+    assert models.find("dense", folders=(own, released)) == own / "dense.keras"
+    assert models.find("dense", "x.keras", (own, released)).name == "x.keras"
