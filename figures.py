@@ -1,0 +1,255 @@
+"""Draws every figure, in one visual language.
+
+Each function writes one PNG and returns nothing. Colours are Okabe and Ito's, which colour-blind
+people can tell apart too ("Color universal design", 2008), and no colour stands alone: a mark or
+a word says the same.
+"""
+
+import itertools
+import textwrap
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+import files
+
+BLUE, ORANGE, GREEN, VERMILLION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666"
+STYLE = {
+    "dpi": 150,
+    "layout": "constrained",
+}
+MAX_PREDICTIONS = 50
+
+
+def draw_samples(images, labels, path, per_digit=15):
+    """Draw the first images of each digit, one digit a row.
+
+    Args:
+        images: array of shape (n, 28, 28).
+        labels: integers 0-9 of shape (n,).
+        path: PNG file to write.
+        per_digit: images a row, fewer where there are fewer.
+    """
+    figure = Figure(figsize=(8, 5.6), **STYLE)
+    all_axes = figure.subplots(10, per_digit, gridspec_kw={"wspace": 0.04, "hspace": 0.04})
+    for digit, row in enumerate(all_axes):
+        indices = np.flatnonzero(labels == digit)[:per_digit]
+        for axes in row:
+            axes.set_axis_off()
+        for axes, index in zip(row, indices, strict=False):
+            axes.imshow(images[index], cmap="gray_r", interpolation="nearest")
+        row[0].text(
+            -0.3,
+            0.5,
+            str(digit),
+            fontsize=13,
+            color=BLUE,
+            transform=row[0].transAxes,
+            ha="right",
+            va="center",
+        )
+    figure.suptitle(f"Training images: the first {per_digit} of each digit", fontsize=12)
+    _save(figure, path)
+
+
+def draw_network(model, path, max_units=11):
+    """Draw a network, layer by layer, from the model itself.
+
+    Args:
+        model: a built `keras.Model` whose layers follow one another.
+        path: PNG file to write.
+        max_units: circles a layer at most; a larger layer is drawn with a gap.
+    """
+    columns = [("image", "input", model.input_shape[1:], "", 0)]
+    for layer in model.layers:
+        activation = getattr(layer, "activation", None)
+        shape = layer.output.shape[1:]
+        kind = type(layer).__name__
+        columns.append(
+            (layer.name, kind, shape, getattr(activation, "__name__", ""), layer.count_params())
+        )
+    figure = Figure(figsize=(max(8, 1.7 * len(columns)), 4.6), **STYLE)
+    axes = figure.subplots()
+    axes.set_axis_off()
+    axes.set_aspect("equal")
+    spacing, centres = 3.2, []
+    for column, (_, _, shape, _, _) in enumerate(columns):
+        units = shape[-1] if len(shape) == 1 else 1
+        shown = min(units, max_units)
+        heights = (np.arange(shown) - (shown - 1) / 2) * 0.62
+        if units > max_units:
+            heights = np.delete(heights, shown // 2)
+        centres.append([(column * spacing, height) for height in heights])
+    for left, right in itertools.pairwise(centres[1:]):
+        for x_left, y_left in left:
+            for x_right, y_right in right:
+                axes.plot([x_left, x_right], [y_left, y_right], color=GREY, lw=0.3, alpha=0.5)
+    for column, (name, kind, shape, activation, parameters) in enumerate(columns):
+        size = "×".join(map(str, shape))
+        if column == 0:
+            _draw_input(axes, shape)
+        else:
+            _draw_units(axes, centres[column], gap=shape[-1] > max_units)
+        detail = f"{kind}, {activation}" if activation else kind
+        lines = [size, name, detail, f"{parameters:,} parameters" if parameters else ""]
+        axes.text(column * spacing, -3.7, lines[0], ha="center", va="top", fontsize=13, color=BLUE)
+        axes.text(
+            column * spacing,
+            -4.4,
+            "\n".join(lines[1:]),
+            ha="center",
+            va="top",
+            fontsize=9,
+            linespacing=1.5,
+        )
+    for digit, (x, y) in enumerate(reversed(centres[-1])):
+        axes.text(x + 0.5, y, str(digit), va="center", fontsize=9)
+    axes.set_xlim(-1.6, (len(columns) - 1) * spacing + 1.6)
+    axes.set_ylim(-6.3, 3.6)
+    axes.set_title(f"{model.name}: {model.count_params():,} parameters", fontsize=12)
+    _save(figure, path)
+
+
+def draw_history(history, path):
+    """Draw accuracy and loss over the epochs, on training and validation images.
+
+    Args:
+        history: dict of lists, one value an epoch: `accuracy`, `val_accuracy`, `loss`, `val_loss`.
+        path: PNG file to write.
+    """
+    epochs = np.arange(1, len(history["loss"]) + 1)
+    figure = Figure(figsize=(8, 3.4), **STYLE)
+    for axes, key in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
+        marker = "o" if len(epochs) <= 20 else None
+        axes.plot(epochs, history[key], color=BLUE, marker=marker, ms=4, label="training")
+        axes.plot(
+            epochs,
+            history[f"val_{key}"],
+            color=VERMILLION,
+            marker=marker,
+            ms=4,
+            ls="--",
+            label="validation",
+        )
+        axes.set(xlabel="epoch", title=key)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].yaxis.set_major_formatter(PercentFormatter(1))
+    figure.axes[0].set_ylabel("images classified right")
+    figure.axes[1].set_ylabel("cross-entropy (nats)")
+    figure.axes[1].set_ylim(bottom=0)
+    figure.axes[0].legend(loc="lower right")
+    figure.axes[0].annotate(
+        f"{history['val_accuracy'][-1]:.2%}",
+        (epochs[-1], history["val_accuracy"][-1]),
+        xytext=(0, -14),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        color=VERMILLION,
+    )
+    _save(figure, path)
+
+
+def draw_confusion_matrix(confusion_matrix, path, title):
+    """Draw a confusion matrix; the colour shows the mistakes, which the diagonal would drown.
+
+    Args:
+        confusion_matrix: 10x10 counts, row: true digit, column: predicted digit.
+        path: PNG file to write.
+        title: what was scored.
+    """
+    counts = np.asarray(confusion_matrix)
+    mistakes = counts * (1 - np.eye(len(counts)))
+    figure = Figure(figsize=(7, 6.4), **STYLE)
+    axes = figure.subplots()
+    image = axes.imshow(mistakes, cmap="Oranges", vmin=0, vmax=max(mistakes.max(), 1))
+    for (row, column), count in np.ndenumerate(counts):
+        dark = mistakes[row, column] > 0.6 * mistakes.max()
+        color = BLUE if row == column else "white" if dark else "black"
+        text = f"{count:,}" if count else "·"
+        weight = "bold" if row == column else "normal"
+        axes.text(column, row, text, ha="center", va="center", color=color, fontweight=weight)
+    ticks = range(len(counts))
+    axes.set(xticks=ticks, yticks=ticks, xlabel="predicted digit", ylabel="true digit")
+    axes.set_title("\n".join(textwrap.wrap(title, 70)), fontsize=11)
+    bar = figure.colorbar(image, ax=axes, shrink=0.8, label="mistakes (images)")
+    bar.ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    _save(figure, path)
+
+
+def draw_predictions(images, probabilities, labels, captions, path, title, num_columns=5):
+    """Draw images with what the network makes of them; wrong ones are framed and say so.
+
+    Args:
+        images: array of shape (n, 28, 28); at most `MAX_PREDICTIONS` are drawn.
+        probabilities: floats of shape (n, 10).
+        labels: true digits, integers of shape (n,).
+        captions: n short texts, such as "test image 7".
+        path: PNG file to write.
+        title: heading of the figure.
+        num_columns: images a row.
+    """
+    num_images = min(len(images), MAX_PREDICTIONS)
+    num_columns = min(num_columns, max(num_images, 3))
+    num_rows = max(1, -(-num_images // num_columns))
+    figure = Figure(figsize=(1.75 * num_columns, 2.5 * num_rows + 0.4), **STYLE)
+    all_axes = figure.subplots(num_rows, num_columns, squeeze=False).ravel()
+    for axes in all_axes[num_images:]:
+        axes.set_axis_off()
+    for axes, image, row, label, caption in zip(
+        all_axes, images, probabilities, labels, captions, strict=False
+    ):
+        first, second, third = np.argsort(-row, kind="stable")[:3]
+        wrong = first != label
+        axes.imshow(image, cmap="gray_r", interpolation="nearest")
+        axes.set(xticks=[], yticks=[])
+        for spine in axes.spines.values():
+            spine.set(color=VERMILLION if wrong else GREY, linewidth=4 if wrong else 0.8)
+        axes.set_title(
+            f"{first}  {format_probability(row[first])}",
+            fontsize=12,
+            fontweight="bold",
+            color=VERMILLION if wrong else BLUE,
+        )
+        verdict = f"WRONG: it is {label}" if wrong else f"right: it is {label}"
+        axes.set_xlabel(
+            f"then {second} {format_probability(row[second])}, "
+            f"{third} {format_probability(row[third])}\n{verdict}\n{caption}",
+            fontsize=8.5,
+            color=VERMILLION if wrong else "black",
+            linespacing=1.4,
+        )
+    figure.suptitle("\n".join(textwrap.wrap(title, 15 * num_columns)), fontsize=12)
+    _save(figure, path)
+
+
+def format_probability(probability):
+    """Format a probability so that only a certainty reads as one: ">99.9%", "97.3%", "<0.1%"."""
+    if 0.9995 <= probability < 1:
+        return ">99.9%"
+    if 0 < probability < 0.0005:
+        return "<0.1%"
+    return f"{probability:.1%}"
+
+
+def _draw_input(axes, shape):
+    rows, columns = shape[:2]
+    edges = np.linspace(-1.2, 1.2, rows + 1), np.linspace(-1.2, 1.2, columns + 1)
+    axes.hlines(edges[0], -1.2, 1.2, color=GREY, lw=0.3)
+    axes.vlines(edges[1], -1.2, 1.2, color=GREY, lw=0.3)
+
+
+def _draw_units(axes, centres, gap):
+    for centre in centres:
+        axes.add_patch(Circle(centre, 0.24, facecolor="white", edgecolor=BLUE, lw=1.4, zorder=2))
+    if gap:
+        axes.text(centres[0][0], 0, "⋮", ha="center", va="center", fontsize=14, zorder=3)
+
+
+def _save(figure, path):
+    with files.replacing(path) as temporary:
+        figure.savefig(temporary, format="png")

@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+
+import figures
+import model as models
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that a test draws, as matplotlib objects."""
+    drawn = []
+    monkeypatch.setattr(figures, "_save", lambda figure, path: drawn.append(figure))
+    return drawn
+
+
+def all_text(figure):
+    from matplotlib.text import Text
+
+    return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
+
+
+def test_a_figure_is_written_as_png(tmp_path):
+    figures.draw_confusion_matrix(np.eye(10, dtype=int), tmp_path / "matrix.png", "title")
+    assert (tmp_path / "matrix.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_history_shows_all_four_curves_with_names(drawn):
+    history = {
+        "accuracy": [0.9, 0.97, 0.98],
+        "loss": [0.3, 0.1, 0.05],
+        "val_accuracy": [0.95, 0.96, 0.9712],
+        "val_loss": [0.2, 0.15, 0.11],
+    }
+    figures.draw_history(history, "unused")
+    accuracy, loss = drawn[0].axes
+    for axes, key in ((accuracy, "accuracy"), (loss, "loss")):
+        training, validation = axes.get_lines()
+        assert training.get_ydata().tolist() == history[key]
+        assert validation.get_ydata().tolist() == history[f"val_{key}"]
+        assert training.get_xdata().tolist() == [1, 2, 3]
+        assert training.get_linestyle() != validation.get_linestyle()
+        assert axes.get_xlabel() == "epoch"
+        assert axes.get_ylabel()
+    assert [text.get_text() for text in accuracy.get_legend().get_texts()] == [
+        "training",
+        "validation",
+    ]
+    assert "97.12%" in all_text(drawn[0])
+
+
+def test_the_network_figure_is_drawn_from_the_model(drawn):
+    network = models.build_dense()
+    figures.draw_network(network, "unused")
+    text = "\n".join(all_text(drawn[0]))
+    for expected in (
+        "109,386 parameters",
+        "28×28",
+        "784",
+        "hidden_1\nDense, relu\n100,480 parameters",
+        "hidden_2\nDense, relu\n8,256 parameters",
+        "probabilities\nDense, softmax\n650 parameters",
+    ):
+        assert expected in text
+    # 10 circles and a gap in each of three larger layers, 10 in the last.
+    assert len(drawn[0].axes[0].patches) == 40
+    assert text.count("⋮") == 3
+
+
+def test_samples_show_each_digit_in_its_row(drawn):
+    labels = np.arange(40) % 10
+    images = np.broadcast_to(labels[:, None, None], (40, 28, 28))
+    figures.draw_samples(images, labels, "unused", per_digit=5)
+    rows = np.reshape(drawn[0].axes, (10, 5))
+    for digit, row in enumerate(rows):
+        shown = [axes.images[0].get_array() for axes in row if axes.images]
+        assert len(shown) == 4  # there are no more
+        assert all((image == digit).all() for image in shown)
+        assert row[0].texts[0].get_text() == str(digit)
+
+
+def test_predictions_name_the_runners_up_and_mark_what_is_wrong(drawn):
+    probabilities = np.zeros((2, 10))
+    probabilities[:, [4, 9, 7]] = [0.9, 0.0799, 0.0201]
+    images = np.zeros((2, 28, 28))
+    captions = ["test image 5", "test image 6"]
+    figures.draw_predictions(images, probabilities, [4, 9], captions, "unused", "title")
+    right, wrong = drawn[0].axes[:2]
+    assert right.get_title() == wrong.get_title() == "4  90.0%"
+    assert right.get_xlabel() == "then 9 8.0%, 7 2.0%\nright: it is 4\ntest image 5"
+    assert wrong.get_xlabel() == "then 9 8.0%, 7 2.0%\nWRONG: it is 9\ntest image 6"
+    assert wrong.spines["left"].get_linewidth() > right.spines["left"].get_linewidth()
+    assert wrong.title.get_color() != right.title.get_color()
+
+
+@pytest.mark.parametrize("num_images", [0, 1, 6, 51])
+def test_any_number_of_predictions_can_be_drawn(tmp_path, num_images):
+    probabilities = np.full((num_images, 10), 0.1)
+    images, labels = np.zeros((num_images, 28, 28)), np.zeros(num_images, int)
+    path = tmp_path / "predictions.png"
+    figures.draw_predictions(images, probabilities, labels, [""] * num_images, path, "title")
+    assert path.stat().st_size > 1000
+
+
+def test_the_confusion_matrix_shows_every_count(drawn):
+    counts = np.arange(100).reshape(10, 10)
+    figures.draw_confusion_matrix(counts, "unused", "dense: 98%")
+    axes = drawn[0].axes[0]
+    shown = [text.get_text() for text in axes.texts]
+    assert shown == ["·", *map(str, range(1, 100))]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted digit", "true digit")
+    assert np.diag(axes.images[0].get_array()).max() == 0  # the colour is for mistakes
+
+
+@pytest.mark.parametrize(
+    ("probability", "text"),
+    [(1, "100.0%"), (0.99951, ">99.9%"), (0.9994, "99.9%"), (0.0004, "<0.1%"), (0, "0.0%")],
+)
+def test_only_a_certainty_reads_as_one(probability, text):
+    assert figures.format_probability(probability) == text
