@@ -1,0 +1,153 @@
+"""What the scripts share at the command line: flags, one-line errors, a quiet start."""
+
+import argparse
+import contextlib
+import math
+import os
+import sys
+import tempfile
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that reports a mistake in one line instead of the whole usage."""
+
+    def __init__(self, description):
+        """Make a parser that takes no abbreviated flags."""
+        super().__init__(description=description, allow_abbrev=False)
+
+    def error(self, message):
+        """Print the mistake and where to read on, and leave with status 2."""
+        fail(f"{message}; see python {self.prog} --help")
+
+
+def fail(message):
+    """Print a one-line error and leave with status 2."""
+    print(f"error: {' '.join(str(message).split())}", file=sys.stderr)
+    sys.exit(2)
+
+
+@contextlib.contextmanager
+def one_line_errors():
+    """Turn the errors that a user's files and folders cause into one line and status 2.
+
+    Wrap only what reads or writes what the user named: an error elsewhere is a bug, and keeps
+    its traceback.
+    """
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        fail(error)
+
+
+def run(main):
+    """Run a script's `main`; Ctrl-C ends it with status 130 and one line."""
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("\nInterrupted: earlier files are as they were.", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader, such as `| head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def import_keras():
+    """Import Keras without the lines that TensorFlow prints while it is loaded.
+
+    Its logging can be turned down by an environment variable only after the first of them, so
+    they are caught, and shown only if the import fails.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as caught:
+        os.dup2(caught.fileno(), 2)
+        try:
+            import keras  # noqa: F401
+        except BaseException:
+            caught.seek(0)
+            os.write(stderr, caught.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+def whole_number(minimum, maximum=2**31 - 1):
+    """Make an argparse type for whole numbers from `minimum` to `maximum`."""
+
+    def parse(text):
+        try:
+            number = int(text)
+        except ValueError:
+            number = None
+        if number is None or not minimum <= number <= maximum:
+            raise argparse.ArgumentTypeError(
+                f"received {text!r}, expected a whole number from {minimum} to {maximum}"
+            )
+        return number
+
+    return parse
+
+
+def positive_number(text):
+    """Parse a number above 0, as an argparse type."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"received {text!r}, expected a number above 0")
+    return number
+
+
+def keras_file(text):
+    """Parse the name of a `.keras` file, as an argparse type."""
+    if not text.endswith(".keras"):
+        raise argparse.ArgumentTypeError(f"received {text!r}, expected a name ending in .keras")
+    return text
+
+
+def add_common_flags(parser):
+    """Add the flags that every script has."""
+    parser.add_argument(
+        "--model", choices=["dense"], default="dense", help="which network (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--model-path",
+        type=keras_file,
+        metavar="FILE.keras",
+        help="the model to write (train.py) or to read (default: saved_models/MODEL.keras; if you "
+        "have trained none, the one released with the project)",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="FILE.npz",
+        help="a dataset with MNIST's keys and shapes (default: datasets/mnist.npz)",
+    )
+    parser.add_argument(
+        "--plots-dir",
+        default="plots",
+        metavar="FOLDER",
+        help="where figures are written (default: %(default)s)",
+    )
+
+
+def add_results_flag(parser):
+    """Add `--results-file`."""
+    parser.add_argument(
+        "--results-file",
+        metavar="FILE.json",
+        help="write the numbers here too (default: they are only printed)",
+    )
+
+
+def add_seed_flag(parser):
+    """Add `--seed`."""
+    parser.add_argument(
+        "--seed",
+        type=whole_number(0),
+        default=0,
+        help="same seed, same result (default: %(default)s)",
+    )

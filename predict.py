@@ -1,0 +1,129 @@
+"""Show what a trained network makes of test images: python predict.py 0 1 2."""
+
+from pathlib import Path
+
+import numpy as np
+
+import cli
+import data
+import files
+
+NUM_RANDOM = 10
+
+
+def parse_args(argv=None):
+    """Parse the command line."""
+    parser = cli.Parser("Predict test images and draw them with the network's answers.")
+    parser.add_argument(
+        "indices",
+        nargs="*",
+        type=cli.whole_number(0),
+        metavar="INDEX",
+        help=f"test images, counted from 0 (default: {NUM_RANDOM} at random)",
+    )
+    cli.add_common_flags(parser)
+    cli.add_seed_flag(parser)
+    cli.add_results_flag(parser)
+    return parser.parse_args(argv)
+
+
+def choose_indices(indices, num_images, seed):
+    """Check the indices asked for, or draw some at random if there are none.
+
+    Raises:
+        ValueError: an index is beyond the last image.
+    """
+    if not indices:
+        size = min(NUM_RANDOM, num_images)
+        return np.random.default_rng(seed).choice(num_images, size, replace=False)
+    if max(indices) >= num_images:
+        raise ValueError(
+            f"received index {max(indices)}, expected 0 to {num_images - 1}: "
+            f"there are {num_images:,} test images"
+        )
+    return np.array(indices)
+
+
+def describe(index, row, label):
+    """Describe one prediction as plain values, ready for JSON.
+
+    Args:
+        index: of the test image.
+        row: probabilities of shape (10,).
+        label: true digit.
+
+    Returns:
+        dict of `index`, `prediction`, `probability`, `runners_up` (the next two), `label`,
+        `correct`.
+    """
+    first, *others = np.argsort(-row, kind="stable")[:3]
+    return {
+        "index": int(index),
+        "prediction": int(first),
+        "probability": float(row[first]),
+        "runners_up": [{"digit": int(digit), "probability": float(row[digit])} for digit in others],
+        "label": int(label),
+        "correct": bool(first == label),
+    }
+
+
+def format_table(predictions):
+    """Format the dicts of `describe` as a table."""
+    lines = ["index  prediction  probability  runners-up          true digit"]
+    for row in predictions:
+        runners_up = ", ".join(f"{r['digit']} {r['probability']:.2%}" for r in row["runners_up"])
+        lines.append(
+            f"{row['index']:>5}  {row['prediction']:>10}  {row['probability']:>11.2%}  "
+            f"{runners_up:<18}  {row['label']:>10}{'' if row['correct'] else '  WRONG'}"
+        )
+    return "\n".join(lines)
+
+
+def main(argv=None):
+    """Predict the images, draw them, and say what was written where."""
+    args = parse_args(argv)
+    with cli.one_line_errors():
+        images, labels = data.load_test(args.data)
+        indices = choose_indices(args.indices, len(images), args.seed)
+        files.check_writable(Path(args.plots_dir) / "predictions.png")
+        if args.results_file:
+            files.check_writable(args.results_file)
+
+    cli.import_keras()
+    import figures
+    import model as models
+
+    with cli.one_line_errors():
+        model_path = models.find(args.model, args.model_path)
+        network = models.load(model_path)
+    images, labels = images[indices], labels[indices]
+    probabilities = network.predict(data.normalize(images), batch_size=1000, verbose=0)
+    predictions = [describe(*values) for values in zip(indices, probabilities, labels, strict=True)]
+    num_correct = sum(row["correct"] for row in predictions)
+    print(f"Predicted by {model_path}: {num_correct} of {len(predictions)} right.")
+    print(format_table(predictions))
+
+    figure_path = Path(args.plots_dir) / f"{model_path.stem}_predictions.png"
+    with cli.one_line_errors():
+        figures.draw_predictions(
+            images,
+            probabilities,
+            labels,
+            [f"test image {index}" for index in indices],
+            figure_path,
+            f"{model_path.stem}: {num_correct} of {len(predictions)} right",
+        )
+        written = [figure_path]
+        if args.results_file:
+            files.write_json(
+                args.results_file, {"model_path": str(model_path), "predictions": predictions}
+            )
+            written.append(args.results_file)
+    if len(indices) > figures.MAX_PREDICTIONS:
+        print(f"The figure shows the first {figures.MAX_PREDICTIONS}.")
+    for path in written:
+        print(f"Wrote {path}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,175 @@
+"""Each script as a user runs it, in a process of its own."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+QUICK = ("--epochs", 2, "--batch-size", 32)
+
+
+def test_train_evaluate_predict(run_script, tiny_data, tmp_path):
+    model_path = tmp_path / "new" / "folder" / "mine.keras"
+    common = ("--data", tiny_data, "--model-path", model_path)
+    trained = run_script("train.py", *common, *QUICK)
+    assert (trained.returncode, trained.stderr) == (0, "")
+    assert "Epoch 2/2" in trained.stdout
+    written = [line.removeprefix("Wrote ") for line in trained.stdout.splitlines()[-6:]]
+    assert written == [
+        str(model_path),
+        str(model_path.with_suffix(".json")),
+        "plots/dataset_samples.png",
+        "plots/mine_network.png",
+        "plots/mine_accuracy.png",
+        "plots/mine_history.csv",
+    ]
+    assert all((tmp_path / path).stat().st_size > 50 for path in written)
+    with open(tmp_path / "plots" / "mine_history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    metadata = json.loads(model_path.with_suffix(".json").read_text())
+    assert metadata["model"] == "dense"
+    assert metadata["num_parameters"] == 109_386
+    assert metadata["seed"] == 0
+    assert metadata["arguments"]["epochs"] == 2
+    assert metadata["val_accuracy"] == pytest.approx(float(rows[-1]["val_accuracy"]))
+    assert len(metadata["dataset_sha256"]) == 64
+    assert metadata["seconds"] > 0
+
+    evaluated = run_script("evaluate.py", *common, "--results-file", "out/r.json")
+    assert (evaluated.returncode, evaluated.stderr) == (0, "")
+    assert str(model_path) in evaluated.stdout
+    results = json.loads((tmp_path / "out" / "r.json").read_text())
+    assert results["num_images"] == 120
+    assert results["test_accuracy"] == results["num_correct"] / 120
+    assert np.trace(results["confusion_matrix"]) == results["num_correct"]
+    assert [row["digit"] for row in results["per_digit"]] == list(range(10))
+    assert {"test_loss", "ece"} <= results.keys()
+    assert f"({results['num_correct']}/120), 95% interval" in evaluated.stdout
+    for name in ("mine_confusion_matrix.png", "mine_mistakes.png"):
+        assert f"Wrote plots/{name}" in evaluated.stdout
+        assert (tmp_path / "plots" / name).exists()
+
+    predicted = run_script("predict.py", "7", "0", "7", *common, "--results-file", "p.json")
+    assert (predicted.returncode, predicted.stderr) == (0, "")
+    predictions = json.loads((tmp_path / "p.json").read_text())["predictions"]
+    assert [row["index"] for row in predictions] == [7, 0, 7]
+    assert [row["label"] for row in predictions] == [9, 7, 9]
+    assert (tmp_path / "plots" / "mine_predictions.png").exists()
+    for row in predictions:
+        assert row["correct"] == (row["prediction"] == row["label"])
+        assert row["probability"] >= row["runners_up"][0]["probability"]
+        assert f"{row['probability']:.2%}" in predicted.stdout
+    assert predicted.stdout.count("WRONG") == sum(not row["correct"] for row in predictions)
+
+
+def test_evaluate_reports_what_the_models_predictions_add_up_to(
+    run_script, tiny_data, dense_path, tmp_path
+):
+    import model as models
+
+    with np.load(tiny_data) as arrays:
+        images, labels = arrays["x_test"], arrays["y_test"]
+    probabilities = models.load(dense_path).predict(images / np.float32(255), verbose=0)
+    args = ("--data", tiny_data, "--model-path", dense_path, "--results-file", "r.json")
+    assert run_script("evaluate.py", *args).returncode == 0
+    results = json.loads((tmp_path / "r.json").read_text())
+    assert results["num_correct"] == (probabilities.argmax(axis=1) == labels).sum()
+
+
+def test_predict_without_indices_draws_the_same_random_ten(
+    run_script, tiny_data, dense_path, tmp_path
+):
+    args = ("--data", tiny_data, "--model-path", dense_path, "--results-file")
+    tables = {}
+    for name, seed in (("first", 0), ("again", 0), ("other", 1)):
+        done = run_script("predict.py", *args, f"{name}.json", "--seed", seed)
+        assert done.returncode == 0
+        predictions = json.loads((tmp_path / f"{name}.json").read_text())["predictions"]
+        tables[name] = [row["index"] for row in predictions]
+    assert len(set(tables["first"])) == 10
+    assert tables["first"] == tables["again"] != tables["other"]
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (["predict.py", "10000"], "expected 0 to 9999"),
+        (["predict.py", "-1"], "received '-1', expected a whole number"),
+        (["predict.py", "seven"], "received 'seven', expected a whole number"),
+        (["predict.py", "1.5"], "received '1.5'"),
+        (["predict.py", "0", "--model", "transformer"], "choose from"),
+        (["predict.py", "0", "--model-path", "m.h5"], "ending in .keras"),
+        (["predict.py", "0", "--model-path", "none.keras"], "does not exist"),
+        (["evaluate.py", "--data", "none.npz"], "none.npz does not exist"),
+        (["evaluate.py", "--data", "."], "is a folder"),
+        (["evaluate.py", "--results-file", "/dev/null/r.json"], "cannot write to the folder"),
+        (["evaluate.py", "extra"], "unrecognized arguments: extra"),
+        (["train.py", "--epochs", "0"], "received '0', expected a whole number from 1"),
+        (["train.py", "--batch-size", "many"], "received 'many'"),
+        (["train.py", "--learning-rate", "nan"], "expected a number above 0"),
+        (["train.py", "--seed", "-5"], "received '-5'"),
+        (["train.py", "--plots-dir", "/dev/null"], "cannot write to the folder /dev/null"),
+        (["train.py", "--model-path", "/dev/null/m.keras"], "cannot write to the folder"),
+        (["train.py", "--epo", "3"], "unrecognized arguments"),
+    ],
+)
+def test_mistakes_are_one_line_status_2_and_write_nothing(run_script, tmp_path, args, expected):
+    done = run_script(*args)
+    assert done.returncode == 2
+    assert expected in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+
+
+@pytest.mark.parametrize("script", ["train.py", "evaluate.py", "predict.py"])
+def test_help_and_argument_errors_come_before_any_heavy_import(script):
+    code = (
+        "import sys, runpy\n"
+        f"sys.argv = [{script!r}, sys.argv[1]]\n"
+        "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "except SystemExit as end: status = end.code\n"
+        "heavy = {'tensorflow', 'keras', 'sklearn', 'scipy', 'matplotlib'} & sys.modules.keys()\n"
+        "sys.exit(f'imported {heavy}' if heavy else status)\n"
+    )
+    for flag, status in (("--help", 0), ("--no-such-flag", 2)):
+        command = [sys.executable, "-c", code, flag]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == status, done.stderr
+
+
+def test_help_shows_every_default(run_script):
+    text = " ".join(run_script("train.py", "--help").stdout.split())
+    for flag in ("--epochs", "--batch-size", "--learning-rate", "--seed", "--data", "--plots-dir"):
+        _, _, after = text.partition(f"{flag} ")[2].partition(f"{flag} ")
+        assert "(default:" in after.partition(" --")[0], flag
+
+
+def test_ctrl_c_ends_training_with_status_130_and_leaves_the_old_model(tiny_data, tmp_path):
+    model_path = tmp_path / "mine.keras"
+    model_path.write_text("the model from before")
+    command = [sys.executable, ROOT / "train.py", "--data", tiny_data, "--epochs", "100000"]
+    training = subprocess.Popen(
+        [*command, "--model-path", model_path],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    for line in training.stdout:
+        if "Epoch 3" in line:
+            break
+    training.send_signal(signal.SIGINT)
+    _, errors = training.communicate(timeout=60)
+    assert training.returncode == 130
+    assert errors == "\nInterrupted: earlier files are as they were.\n"
+    assert model_path.read_text() == "the model from before"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["mine.keras", "plots"]
