@@ -54,6 +54,28 @@ def draw_samples(images, labels, path, per_digit=15):
     _save(figure, path)
 
 
+def draw_warps(images, warped, path):
+    """Draw images beside warped copies of them.
+
+    Args:
+        images: array of shape (n, 28, 28), n at least 2.
+        warped: array of shape (n, copies, 28, 28).
+        path: PNG file to write.
+    """
+    num_columns = 1 + warped.shape[1]
+    figure = Figure(figsize=(8, 8 * len(images) / num_columns + 0.7), **STYLE)
+    all_axes = figure.subplots(len(images), num_columns)
+    for row, image, copies in zip(all_axes, images, warped, strict=True):
+        for axes, shown in zip(row, [image, *copies], strict=True):
+            axes.imshow(shown, cmap="gray_r", interpolation="nearest", vmin=0, vmax=1)
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set(color=BLUE if axes is row[0] else "#CCCCCC", linewidth=1)
+        row[0].spines[:].set_linewidth(2.5)
+    all_axes[0, 0].set_title("as written", fontsize=10, color=BLUE)
+    all_axes[0, num_columns // 2].set_title("as the network sees it while training", fontsize=10)
+    _save(figure, path)
+
+
 def draw_network(model, path, max_units=11):
     """Draw a network, layer by layer, from the model itself.
 
@@ -112,18 +134,19 @@ def draw_network(model, path, max_units=11):
     _save(figure, path)
 
 
-def draw_history(history, path):
+def draw_history(history, path, training_label="training"):
     """Draw accuracy and loss over the epochs, on training and validation images.
 
     Args:
         history: dict of lists, one value an epoch: `accuracy`, `val_accuracy`, `loss`, `val_loss`.
         path: PNG file to write.
+        training_label: name of the training curves.
     """
     epochs = np.arange(1, len(history["loss"]) + 1)
     figure = Figure(figsize=(8, 3.4), **STYLE)
     for axes, key in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
         marker = "o" if len(epochs) <= 20 else None
-        axes.plot(epochs, history[key], color=BLUE, marker=marker, ms=4, label="training")
+        axes.plot(epochs, history[key], color=BLUE, marker=marker, ms=4, label=training_label)
         axes.plot(
             epochs,
             history[f"val_{key}"],
@@ -140,15 +163,21 @@ def draw_history(history, path):
     figure.axes[0].yaxis.set_major_formatter(PercentFormatter(1))
     figure.axes[0].set_ylabel("images classified right")
     figure.axes[1].set_ylabel("cross-entropy (nats)")
-    figure.axes[1].set_ylim(bottom=0)
+    # The first epochs of a long training are far below the rest, and would flatten it.
+    later = np.array([history["accuracy"], history["val_accuracy"]])[:, len(epochs) // 10 :]
+    margin = 0.15 * max(later.max() - later.min(), 0.01)
+    figure.axes[0].set_ylim(later.min() - margin, later.max() + margin)
+    later = np.array([history["loss"], history["val_loss"]])[:, len(epochs) // 10 :]
+    figure.axes[1].set_ylim(0, 1.1 * later.max())
     figure.axes[0].legend(loc="lower right")
+    above = history["val_accuracy"][-1] >= history["accuracy"][-1]
     figure.axes[0].annotate(
         f"{history['val_accuracy'][-1]:.2%}",
         (epochs[-1], history["val_accuracy"][-1]),
-        xytext=(0, -14),
+        xytext=(0, 6 if above else -8),
         textcoords="offset points",
         ha="right",
-        va="top",
+        va="bottom" if above else "top",
         color=VERMILLION,
     )
     _save(figure, path)

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+from scipy.ndimage import map_coordinates
+
+import augment
+
+
+def warp(images, warps):
+    return np.asarray(augment.warp(images, warps))
+
+
+def affine_warps(linear, shift=(0, 0)):
+    """One warp that looks at `linear @ (place - centre) + centre + shift`, with no bumps."""
+    coefficients = np.zeros((1, 2, 28), np.float32)
+    coefficients[0, :, 0] = shift
+    coefficients[0, :, 1:3] = np.array(linear) - np.eye(2)
+    return coefficients
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).random((12, 28, 28), np.float32)
+
+
+def test_warps_agree_with_scipy_image_by_image(images):
+    warps = augment.random_warps(np.random.default_rng(1), 3, strength=2.0)
+    places = (warps @ augment.FIELDS + augment.GRID).reshape(3, 2, 28, 28)
+    expected = [
+        map_coordinates(image, places[i // 4], order=1, mode="nearest")
+        for i, image in enumerate(images)
+    ]
+    np.testing.assert_allclose(warp(images, warps), expected, atol=1e-5)
+
+
+def test_strength_0_changes_nothing(images):
+    warps = augment.random_warps(np.random.default_rng(1), 6, strength=0)
+    np.testing.assert_array_equal(warp(images, warps), images)
+
+
+def test_a_shift_by_whole_pixels_is_exact(images):
+    moved = warp(images, affine_warps(np.eye(2), shift=(2, -3)))
+    np.testing.assert_allclose(moved[:, :-2, 3:], images[:, 2:, :-3], atol=1e-5)
+
+
+def test_a_quarter_turn_is_exact(images):
+    turned = warp(images, affine_warps([[0, 1], [-1, 0]]))
+    np.testing.assert_allclose(turned, np.rot90(images, axes=(1, 2)), atol=1e-5)
+
+
+def test_ranges_are_what_the_constants_say():
+    warps = augment.random_warps(np.random.default_rng(2), 4000)
+    linear = warps[:, :, 1:3] + np.eye(2)
+    # The second column of rotate @ [[a, 0], [s, b]] is b times the turned column axis.
+    angle = np.degrees(np.arctan2(-linear[:, 0, 1], linear[:, 1, 1]))
+    columns_scale = np.hypot(linear[:, 0, 1], linear[:, 1, 1])
+    for values, limit in (
+        (angle, augment.ROTATION),
+        (columns_scale - 1, augment.SCALE),
+        (warps[:, 0, 0], augment.SHIFT),
+        (warps[:, 1, 0], augment.SHIFT),
+    ):
+        assert np.abs(values).max() <= limit * 1.0001
+        assert values.min() < -0.95 * limit < 0.95 * limit < values.max()
+
+
+def test_the_elastic_field_has_its_deviation_at_every_pixel_and_is_smooth():
+    warps = augment.random_warps(np.random.default_rng(3), 4000)
+    warps[:, :, :3] = 0
+    fields = (warps @ augment.FIELDS).reshape(4000, 2, 28, 28)
+    np.testing.assert_allclose(fields.std(axis=0), augment.ELASTIC, rtol=0.06)
+    np.testing.assert_allclose(fields.mean(axis=0), 0, atol=0.06)
+    assert np.abs(np.diff(fields, axis=3)).mean() < 0.25 * np.abs(fields).mean()
+
+
+def test_the_same_seed_gives_the_same_warps_and_another_does_not():
+    first, again, other = (augment.random_warps(np.random.default_rng(s), 5) for s in (4, 4, 5))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    assert len(np.unique(first[:, 0, 0])) == 5  # each warp of its own
+
+
+def test_images_share_warps_in_order(images):
+    warps = augment.random_warps(np.random.default_rng(6), 3)
+    together = warp(images, warps)
+    for group in range(3):
+        members = slice(4 * group, 4 * group + 4)
+        alone = warp(images[members], warps[group : group + 1])
+        np.testing.assert_allclose(together[members], alone, atol=1e-6)
+
+
+def test_a_warped_digit_stays_in_range_and_keeps_its_ink():
+    import data
+
+    digits = data.normalize(data.load_train()[0][:320])
+    warped = warp(digits, augment.random_warps(np.random.default_rng(7), 320))
+    assert warped.dtype == np.float32
+    assert warped.min() >= 0
+    assert warped.max() <= 1
+    ink = warped.sum(axis=(1, 2)) / digits.sum(axis=(1, 2))
+    assert 0.97 < ink.mean() < 1.03
+    assert 0.6 < ink.min() < ink.max() < 1.5
