@@ -27,15 +27,18 @@ def fail(message):
 
 
 @contextlib.contextmanager
-def one_line_errors():
-    """Turn the errors that a user's files and folders cause into one line and status 2.
+def one_line_errors(kinds=(ValueError, OSError)):
+    """Turn errors that the user's files, folders and settings cause into one line and status 2.
 
     Wrap only what reads or writes what the user named: an error elsewhere is a bug, and keeps
     its traceback.
+
+    Args:
+        kinds: exception classes to turn.
     """
     try:
         yield
-    except (ValueError, OSError) as error:
+    except kinds as error:
         fail(error)
 
 

@@ -44,22 +44,26 @@ def save(model, path, metadata):
     Args:
         model: a `keras.Model`.
         path: file to write, ending in `.keras`; the JSON gets the same name with `.json`.
-        metadata: dict for the JSON; the versions of Python's packages are added.
+        metadata: dict for the JSON.
 
     Returns:
         The two paths written.
     """
     path = Path(path)
-    packages = ("keras", "tensorflow", "numpy")
-    versions = {package: importlib.metadata.version(package) for package in packages}
     # A copy without the optimizer, whose state would make the file three times as large.
     bare = keras.models.clone_model(model)
     bare.set_weights(model.get_weights())
     with files.replacing(path) as temporary:
         bare.save(temporary)
     metadata_path = path.with_suffix(".json")
-    files.write_json(metadata_path, metadata | {"versions": versions})
+    files.write_json(metadata_path, metadata)
     return path, metadata_path
+
+
+def package_versions():
+    """Versions of the packages that a training's result depends on, as a dict."""
+    packages = ("keras", "tensorflow", "numpy")
+    return {package: importlib.metadata.version(package) for package in packages}
 
 
 def load(path):

@@ -8,6 +8,9 @@ import cli
 import data
 import files
 
+# Found on the validation split (benchmarks/README.md): (epochs, peak learning rate).
+RECIPES = {"warp": (150, 6e-3), "none": (8, 8e-3)}
+
 
 def parse_args(argv=None):
     """Parse the command line."""
@@ -15,10 +18,16 @@ def parse_args(argv=None):
     cli.add_common_flags(parser)
     cli.add_seed_flag(parser)
     parser.add_argument(
+        "--augment",
+        choices=["warp", "none"],
+        default="warp",
+        help="warp the training images anew each epoch, or not (default: %(default)s)",
+    )
+    parser.add_argument(
         "--epochs",
         type=cli.whole_number(1),
-        default=8,
-        help="passes over the training images (default: %(default)s)",
+        help="passes over the training images (default: {warp[0]}, without augmentation "
+        "{none[0]})".format(**RECIPES),
     )
     parser.add_argument(
         "--batch-size",
@@ -29,50 +38,69 @@ def parse_args(argv=None):
     parser.add_argument(
         "--learning-rate",
         type=cli.positive_number,
-        default=8e-3,
-        help="peak of the schedule (default: %(default)s)",
+        help="peak of the schedule (default: {warp[1]}, without augmentation {none[1]})".format(
+            **RECIPES
+        ),
     )
-    return parser.parse_args(argv)
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with an interrupted training, given the same flags (default: start anew)",
+    )
+    args = parser.parse_args(argv)
+    epochs, learning_rate = RECIPES[args.augment]
+    args.epochs = args.epochs or epochs
+    args.learning_rate = args.learning_rate or learning_rate
+    return args
 
 
-def train(model, train_set, val_set, epochs, batch_size, learning_rate):
-    """Train `model` in place: Adam, a short warm-up, then a cosine down to zero.
+def compile_model(network, num_steps, learning_rate):
+    """Compile `network` with Adam, a short warm-up, then a cosine down to zero.
 
     Args:
-        model: an uncompiled `keras.Model` that gives probabilities.
-        train_set: `(images, labels)`: float32 of shape (n, 28, 28) in [0, 1], integers 0-9.
-        val_set: the same, for the validation figures of each epoch.
-        epochs: passes over the training images.
-        batch_size: images a step.
+        network: a `keras.Model` that gives probabilities.
+        num_steps: steps of the whole training.
         learning_rate: peak of the schedule.
-
-    Returns:
-        dict of lists, one value an epoch: `accuracy`, `loss`, `val_accuracy`, `val_loss`.
     """
     import keras
 
-    steps_per_epoch = -(-len(train_set[0]) // batch_size)
-    warmup_steps = steps_per_epoch // 2
+    warmup_steps = num_steps // 12
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0,
         warmup_target=learning_rate,
         warmup_steps=warmup_steps,
-        decay_steps=steps_per_epoch * epochs - warmup_steps,
+        decay_steps=num_steps - warmup_steps,
     )
-    model.compile(
-        optimizer=keras.optimizers.Adam(schedule),
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-        # One call into TensorFlow an epoch: a step of this network is too short to be called alone.
-        steps_per_execution=steps_per_epoch,
+    network.compile(
+        optimizer=keras.optimizers.Adam(schedule), loss="sparse_categorical_crossentropy"
     )
-    return model.fit(
-        *train_set, validation_data=val_set, epochs=epochs, batch_size=batch_size
-    ).history
+
+
+def warp_examples(images, labels, seed, num_copies=9):
+    """Warp the first image of some digits as training does, for a figure.
+
+    Args:
+        images: uint8 array of shape (n, 28, 28).
+        labels: integers of shape (n,).
+        seed: of the warps.
+        num_copies: warped copies of each image.
+
+    Returns:
+        `(images, warped)`: float32 of shape (5, 28, 28) and (5, num_copies, 28, 28), in [0, 1].
+    """
+    import numpy as np
+
+    import augment
+
+    digits = (2, 3, 4, 7, 8)
+    examples = data.normalize(images[[int((labels == digit).argmax()) for digit in digits]])
+    warps = augment.random_warps(np.random.default_rng(seed), len(digits) * num_copies)
+    warped = np.asarray(augment.warp(examples.repeat(num_copies, axis=0), warps))
+    return examples, warped.reshape(len(digits), num_copies, *examples.shape[1:])
 
 
 def write_history(history, path):
-    """Write the history of `train` as CSV, one row an epoch."""
+    """Write a history, a dict of lists, as CSV with one row an epoch."""
     with files.replacing(path) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["epoch", *history])
@@ -83,8 +111,11 @@ def write_history(history, path):
 def main(argv=None):
     """Train the network, save it, draw its figures, and say what was written where."""
     args = parse_args(argv)
-    saved_models, plots = Path(__file__).parent / "saved_models", Path(args.plots_dir)
-    model_path = Path(args.model_path or saved_models / f"{args.model}.keras")
+    plots = Path(args.plots_dir)
+    model_path = Path(
+        args.model_path or Path(__file__).parent / "saved_models" / f"{args.model}.keras"
+    )
+    checkpoint_path = model_path.with_suffix(".checkpoint.npz")
     with cli.one_line_errors():
         images, labels = data.load_train(args.data)
         (x_train, y_train), (x_val, y_val) = data.split_validation(images, labels)
@@ -95,48 +126,68 @@ def main(argv=None):
     import keras
 
     import figures
+    import loop
     import model as models
 
+    loop.use_small_network_threads()
     keras.utils.set_random_seed(args.seed)
     network = models.BUILDERS[args.model]()
+    steps_per_epoch = max(1, len(x_train) // args.batch_size)
+    compile_model(network, args.epochs * steps_per_epoch, args.learning_rate)
+    arguments = {
+        name: getattr(args, name) for name in ("augment", "epochs", "batch_size", "learning_rate")
+    }
+    settings = {
+        "model": args.model,
+        "seed": args.seed,
+        "dataset_sha256": data.digest(images, labels),
+        "versions": models.package_versions(),
+    }
     print(
         f"Training {args.model} ({network.count_params():,} parameters) on {len(x_train):,} "
         f"images; {len(x_val):,} are held out for validation."
     )
     start = time.perf_counter()
-    history = train(
-        network,
-        (data.normalize(x_train), y_train),
-        (data.normalize(x_val), y_val),
-        epochs=args.epochs,
-        batch_size=args.batch_size,
-        learning_rate=args.learning_rate,
-    )
+    with cli.one_line_errors((ValueError, OSError, FloatingPointError)):
+        history = loop.fit(
+            network,
+            (data.normalize(x_train), y_train),
+            (data.normalize(x_val), y_val),
+            epochs=args.epochs,
+            batch_size=args.batch_size,
+            seed=args.seed,
+            warp_strength=1.0 if args.augment == "warp" else 0.0,
+            checkpoint_path=checkpoint_path,
+            settings=settings | arguments,
+            resume=args.resume,
+        )
     seconds = time.perf_counter() - start
     print(f"Trained in {seconds:.1f} s: validation accuracy {history['val_accuracy'][-1]:.2%}.")
 
-    metadata = {
-        "model": args.model,
+    metadata = settings | {
+        "arguments": arguments,
         "num_parameters": network.count_params(),
-        "arguments": vars(args),
-        "seed": args.seed,
-        "dataset_sha256": data.digest(images, labels),
         "val_accuracy": history["val_accuracy"][-1],
         "val_loss": history["val_loss"][-1],
         "seconds": round(seconds, 2),
     }
-    written = [
-        plots / "dataset_samples.png",
-        plots / f"{model_path.stem}_network.png",
-        plots / f"{model_path.stem}_accuracy.png",
-        plots / f"{model_path.stem}_history.csv",
-    ]
+    samples_path = plots / "dataset_samples.png"
+    network_path = plots / f"{model_path.stem}_network.png"
+    accuracy_path = plots / f"{model_path.stem}_accuracy.png"
+    history_path = plots / f"{model_path.stem}_history.csv"
     with cli.one_line_errors():
-        written = [*models.save(network, model_path, metadata), *written]
-        figures.draw_samples(x_train, y_train, written[2])
-        figures.draw_network(network, written[3])
-        figures.draw_history(history, written[4])
-        write_history(history, written[5])
+        written = [*models.save(network, model_path, metadata)]
+        checkpoint_path.unlink(missing_ok=True)
+        figures.draw_samples(x_train, y_train, samples_path)
+        figures.draw_network(network, network_path)
+        training_label = "training (warped images)" if args.augment == "warp" else "training"
+        figures.draw_history(history, accuracy_path, training_label)
+        write_history(history, history_path)
+        written += [samples_path, network_path, accuracy_path, history_path]
+        if args.augment == "warp":
+            warps_path = plots / "augmentation.png"
+            figures.draw_warps(*warp_examples(x_train, y_train, args.seed), warps_path)
+            written.append(warps_path)
     for path in written:
         print(f"Wrote {path}")
 

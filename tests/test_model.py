@@ -40,7 +40,9 @@ def test_the_dense_network_computes_what_its_weights_say():
 
 def test_a_saved_model_comes_back_the_same_with_its_metadata(tmp_path):
     network = models.build_dense()
-    paths = models.save(network, tmp_path / "mine.keras", {"seed": 3})
+    paths = models.save(
+        network, tmp_path / "mine.keras", {"seed": 3, "versions": models.package_versions()}
+    )
     assert [path.name for path in paths] == ["mine.keras", "mine.json"]
     for saved, loaded in zip(
         network.get_weights(), models.load(paths[0]).get_weights(), strict=True

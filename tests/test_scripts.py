@@ -2,10 +2,10 @@
 
 import csv
 import json
-import os
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -19,8 +19,8 @@ def test_train_evaluate_predict(run_script, tiny_data, tmp_path):
     common = ("--data", tiny_data, "--model-path", model_path)
     trained = run_script("train.py", *common, *QUICK)
     assert (trained.returncode, trained.stderr) == (0, "")
-    assert "Epoch 2/2" in trained.stdout
-    written = [line.removeprefix("Wrote ") for line in trained.stdout.splitlines()[-6:]]
+    assert "2/2" in trained.stdout
+    written = [line.removeprefix("Wrote ") for line in trained.stdout.splitlines()[-7:]]
     assert written == [
         str(model_path),
         str(model_path.with_suffix(".json")),
@@ -28,6 +28,7 @@ def test_train_evaluate_predict(run_script, tiny_data, tmp_path):
         "plots/mine_network.png",
         "plots/mine_accuracy.png",
         "plots/mine_history.csv",
+        "plots/augmentation.png",
     ]
     assert all((tmp_path / path).stat().st_size > 50 for path in written)
     with open(tmp_path / "plots" / "mine_history.csv", newline="") as file:
@@ -152,24 +153,82 @@ def test_help_shows_every_default(run_script):
         assert "(default:" in after.partition(" --")[0], flag
 
 
-def test_ctrl_c_ends_training_with_status_130_and_leaves_the_old_model(tiny_data, tmp_path):
-    model_path = tmp_path / "mine.keras"
-    model_path.write_text("the model from before")
-    command = [sys.executable, ROOT / "train.py", "--data", tiny_data, "--epochs", "100000"]
+def start_training(tmp_path, *args):
+    """Start train.py in the background and wait for its first checkpoint."""
     training = subprocess.Popen(
-        [*command, "--model-path", model_path],
+        [sys.executable, ROOT / "train.py", *map(str, args), "--model-path", "mine.keras"],
         cwd=tmp_path,
-        stdout=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )
-    for line in training.stdout:
-        if "Epoch 3" in line:
-            break
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "mine.checkpoint.npz").exists():
+        assert training.poll() is None, training.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return training
+
+
+def test_ctrl_c_ends_training_with_status_130_and_leaves_the_old_model(tiny_data, tmp_path):
+    (tmp_path / "mine.keras").write_text("the model from before")
+    training = start_training(tmp_path, "--data", tiny_data, "--epochs", 100_000)
     training.send_signal(signal.SIGINT)
     _, errors = training.communicate(timeout=60)
     assert training.returncode == 130
     assert errors == "\nInterrupted: earlier files are as they were.\n"
-    assert model_path.read_text() == "the model from before"
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["mine.keras", "plots"]
+    assert (tmp_path / "mine.keras").read_text() == "the model from before"
+
+
+def test_a_killed_training_resumes_to_the_same_weights_to_the_bit(run_script, tiny_data, tmp_path):
+    """Killed three times at random moments, against a training left alone."""
+    import model as models
+
+    flags = ("--data", tiny_data, "--epochs", 1500, "--batch-size", 64)
+    alone = run_script("train.py", *flags, "--model-path", "alone.keras")
+    assert alone.returncode == 0, alone.stderr
+    rng = np.random.default_rng()
+    training = start_training(tmp_path, *flags)
+    kills = 0
+    for _ in range(3):
+        time.sleep(rng.uniform(0, 1))
+        if training.poll() is not None:
+            break
+        training.kill()
+        training.wait()
+        kills += 1
+        training = start_training(tmp_path, *flags, "--resume")
+    assert training.wait() == 0, training.stderr.read()
+    assert kills
+    for left, right in zip(
+        models.load(tmp_path / "alone.keras").get_weights(),
+        models.load(tmp_path / "mine.keras").get_weights(),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(left, right)
+    assert not (tmp_path / "mine.checkpoint.npz").exists()
+    assert (tmp_path / "plots" / "alone_history.csv").read_bytes() == (
+        tmp_path / "plots" / "mine_history.csv"
+    ).read_bytes()
+
+
+def test_resuming_nothing_or_damage_is_an_error_and_touches_nothing(run_script, tmp_path):
+    done = run_script("train.py", "--model-path", "mine.keras", "--resume")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "no interrupted training" in done.stderr
+    (tmp_path / "mine.checkpoint.npz").write_bytes(b"damage")
+    done = run_script("train.py", "--model-path", "mine.keras", "--resume")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "damaged" in done.stderr
+    assert (tmp_path / "mine.checkpoint.npz").read_bytes() == b"damage"
+
+
+def test_a_learning_rate_that_blows_up_is_one_line_and_keeps_the_old_model(
+    run_script, tiny_data, tmp_path
+):
+    (tmp_path / "mine.keras").write_text("the model from before")
+    args = ("--data", tiny_data, "--model-path", "mine.keras", "--learning-rate", 1e30)
+    done = run_script("train.py", *args, *QUICK)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "smaller --learning-rate" in done.stderr
+    assert (tmp_path / "mine.keras").read_text() == "the model from before"

@@ -1,0 +1,78 @@
+"""Keeps a training's state in one file, so that it can go on after whatever stopped it."""
+
+import json
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+import files
+
+
+def save(path, model, epoch, history, settings):
+    """Write the state at the end of an epoch, whole or not at all.
+
+    Data order and warps follow from seed and epoch, so the variables and the epoch are all there
+    is to keep.
+
+    Args:
+        path: `.npz` file to write.
+        model: compiled `keras.Model` with a built optimizer.
+        epoch: epochs finished.
+        history: dict of lists, one value an epoch.
+        settings: dict for JSON of all that must be the same when the training goes on.
+    """
+    state = json.dumps({"epoch": epoch, "history": history, "settings": settings})
+    arrays = {f"variable_{i}": np.asarray(v) for i, v in enumerate(_variables(model))}
+    with files.replacing(path) as temporary:
+        np.savez(temporary, state=np.array(state), **arrays)
+
+
+def load(path, model, settings):
+    """Put a training back to where `save` left it.
+
+    Args:
+        path: file that `save` wrote.
+        model: a model built and compiled in the same way, changed in place.
+        settings: the dict given to `save`.
+
+    Returns:
+        `(epoch, history)` as they were saved.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is damaged, or from a training with other settings.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"no interrupted training in {path}: start one without --resume")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = dict(archive)
+        state = json.loads(str(arrays.pop("state")))
+        epoch, history, saved_settings = (state[key] for key in ("epoch", "history", "settings"))
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(
+            f"{path} is damaged or no checkpoint ({error}): delete it and train anew"
+        ) from None
+    # Through JSON, as the saved ones were: it knows no tuples.
+    for key, value in json.loads(json.dumps(settings)).items():
+        if saved_settings.get(key) != value:
+            raise ValueError(
+                f"{path} is from a training with {key} {saved_settings.get(key)}, received "
+                f"{value}: give the same settings, or start anew without --resume"
+            )
+    variables = _variables(model)
+    values = [arrays.get(f"variable_{i}") for i in range(len(variables))]
+    if len(arrays) != len(variables) or any(
+        value is None or value.shape != variable.shape
+        for value, variable in zip(values, variables, strict=True)
+    ):
+        raise ValueError(f"{path} is from another network: delete it and train anew")
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+    return epoch, history
+
+
+def _variables(model):
+    return [*model.variables, *model.optimizer.variables]
