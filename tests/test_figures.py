@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+import diagram
 import figures
 import model as models
 
@@ -9,7 +10,8 @@ import model as models
 def drawn(monkeypatch):
     """The figures that a test draws, as matplotlib objects."""
     drawn = []
-    monkeypatch.setattr(figures, "_save", lambda figure, path: drawn.append(figure))
+    for module in (figures, diagram):
+        monkeypatch.setattr(module, "save", lambda figure, path: drawn.append(figure))
     return drawn
 
 
@@ -50,7 +52,7 @@ def test_history_shows_all_four_curves_with_names(drawn):
 
 def test_the_network_figure_is_drawn_from_the_model(drawn):
     network = models.build_dense()
-    figures.draw_network(network, "unused")
+    diagram.draw_network(network, "unused")
     text = "\n".join(all_text(drawn[0]))
     for expected in (
         "109,386 parameters",

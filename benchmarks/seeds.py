@@ -1,0 +1,58 @@
+"""Train and score with several seeds, for figures as mean ± standard deviation.
+
+Usage: python benchmarks/seeds.py NAME [--seeds 5] [FLAG OF train.py ...]
+
+Runs train.py and evaluate.py once a seed, in a folder of its own, and appends a line a run to
+benchmarks/results/seeds.jsonl under NAME; seeds that are there already are not run again.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results" / "seeds.jsonl"
+
+
+def run_seed(seed, flags):
+    """Train and score one seed; returns its metadata and test figures as one dict."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = ["--model-path", f"{folder}/model.keras", "--plots-dir", folder]
+        train = [sys.executable, ROOT / "train.py", "--seed", str(seed), *paths, *flags]
+        subprocess.run(train, check=True, stdout=subprocess.DEVNULL)
+        results = f"{folder}/results.json"
+        evaluate = [sys.executable, ROOT / "evaluate.py", *paths, "--results-file", results]
+        subprocess.run(evaluate, check=True, stdout=subprocess.DEVNULL)
+        metadata = json.loads(Path(folder, "model.json").read_text())
+        scores = json.loads(Path(results).read_text())
+    keys = ("test_accuracy", "num_correct", "test_loss", "ece")
+    return metadata | {key: scores[key] for key in keys}
+
+
+def main():
+    """Run the missing seeds and print the summary."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", help="of these runs in the results file")
+    parser.add_argument("--seeds", type=int, default=5)
+    args, flags = parser.parse_known_args()
+    done = RESULTS.read_text().splitlines() if RESULTS.exists() else []
+    runs = {row["seed"]: row for row in map(json.loads, done) if row["name"] == args.name}
+    for seed in range(args.seeds):
+        if seed not in runs:
+            runs[seed] = {"name": args.name, "flags": flags} | run_seed(seed, flags)
+            with open(RESULTS, "a") as file:
+                file.write(json.dumps(runs[seed]) + "\n")
+        row = runs[seed]
+        print(f"seed {seed}: {row['test_accuracy']:.2%} in {row['seconds']:.1f} s", flush=True)
+    for key, scale in (("test_accuracy", 100), ("val_accuracy", 100), ("ece", 100), ("seconds", 1)):
+        values = [row[key] * scale for row in runs.values()]
+        deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+        print(f"{key}: {statistics.mean(values):.3f} ± {deviation:.3f} over {len(values)} seeds")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""Race our training of the 784-128-64-10 network against what people usually run.
+
+Usage: python benchmarks/training_speed.py [--repeats 5]
+
+Every run is a process of its own and trains on the same 55,000 images; the contestants take
+turns, so that a slow minute of the machine hits all of them. Accuracy is that on the 5,000
+validation images.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from contestants import CONTESTANTS
+
+import figures
+import files
+
+RESULTS = ROOT / "benchmarks" / "results" / "training_speed.json"
+FIGURE = ROOT / "plots" / "released" / "training_speed.png"
+
+
+def measure_matmul_rate(size=2048, repeats=7):
+    """Float32 multiplications and additions a second of a large matrix product, all cores."""
+    matrix = np.random.default_rng(0).random((size, size), np.float32)
+    best = min(_time(lambda: matrix @ matrix) for _ in range(repeats))
+    return 2 * size**3 / best
+
+
+def _time(function):
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def race(repeats):
+    """Run every contestant `repeats` times, taking turns; returns curves by name."""
+    curves = {name: [] for name in CONTESTANTS}
+    for seed in range(repeats):
+        for name in CONTESTANTS:
+            done = subprocess.run(
+                [sys.executable, __file__, "--run", name, "--seed", str(seed)],
+                env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            curve = json.loads(done.stdout.splitlines()[-1])
+            curves[name].append(curve)
+            print(f"{name}: {curve[-1][0]:.2f} s, {curve[-1][1]:.2%}", flush=True)
+    return curves
+
+
+def seconds_to(curve, accuracy):
+    """Seconds until a curve first reaches an accuracy; None if it does not."""
+    return next((seconds for seconds, reached in curve if reached >= accuracy), None)
+
+
+def draw_race(curves, path):
+    """Draw accuracy against seconds of training, a line a run.
+
+    Args:
+        curves: dict of lists of runs by name; a run is a list of `(seconds, accuracy)`.
+        path: PNG file to write.
+    """
+    colors = (
+        figures.VERMILLION, figures.BLUE, figures.GREEN, figures.ORANGE, "#CC79A7", figures.GREY
+    )  # fmt: skip
+    figure = Figure(figsize=(8, 4.6), **figures.STYLE)
+    axes = figure.subplots()
+    styles = zip(colors, "os^DvP", strict=True)
+    for (name, runs), (color, marker) in zip(curves.items(), styles, strict=False):
+        for run in runs:
+            axes.plot(*zip(*run, strict=True), color=color, lw=1, alpha=0.6)
+        ends = [run[-1] for run in runs]
+        axes.plot(*zip(*ends, strict=True), marker, color=color, ms=6, label=name)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.set(xlabel="seconds of training (logarithmic)", ylabel="validation accuracy")
+    axes.set_ylim(bottom=0.94)
+    axes.grid(alpha=0.3, which="both")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(loc="lower right", fontsize=9, title="the end of each run")
+    figures.save(figure, path)
+
+
+def report(curves, matmul_rate):
+    """Format the race as a Markdown table, and the ratios that the README quotes."""
+    tutorial = curves["Keras tutorial: fit, batch 32, 10 epochs"]
+    goal = statistics.median(curve[-1][1] for curve in tutorial)
+    lines = [
+        f"Goal: the tutorial's median accuracy, {goal:.2%} on the validation images.",
+        "",
+        "| contestant | training, s: median (min-max) | validation accuracy | s to the goal |",
+        "| --- | --- | --- | --- |",
+    ]
+    to_goal = {}
+    for name, runs in curves.items():
+        seconds = [curve[-1][0] for curve in runs]
+        accuracies = [curve[-1][1] for curve in runs]
+        reached = [seconds_to(curve, goal) for curve in runs]
+        to_goal[name] = None if None in reached else statistics.median(reached)
+        shown = f"{to_goal[name]:.2f}" if to_goal[name] else f"{reached.count(None)} never"
+        lines.append(
+            f"| {name} | {statistics.median(seconds):.2f} ({min(seconds):.2f}-{max(seconds):.2f}) "
+            f"| {statistics.mean(accuracies):.2%} ± {statistics.pstdev(accuracies):.2%} | {shown} |"
+        )
+    ours, theirs = (
+        to_goal["this project"],
+        statistics.median(curve[-1][0] for curve in tutorial),
+    )
+    if ours:
+        lines += ["", f"{theirs / ours:.1f}x faster than the tutorial to where it ends."]
+    epochs = len(curves["this project"][0])
+    floor = 4 * 109_386 * 55_000 * epochs / matmul_rate
+    total = statistics.median(curve[-1][0] for curve in curves["this project"])
+    lines.append(
+        f"Floor: {epochs} epochs of 4 x 109,386 FLOPs an image at this machine's "
+        f"{matmul_rate / 1e9:.0f} GFLOP/s: {floor:.2f} s; this project needs "
+        f"{total / floor:.1f} times that."
+    )
+    return "\n".join(lines)
+
+
+def main():
+    """Run one contestant (--run), or the whole race."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--run", choices=CONTESTANTS, help="one contestant, as JSON on stdout")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    if args.run:
+        print(json.dumps(CONTESTANTS[args.run](args.seed)))
+        return
+
+    matmul_rate = measure_matmul_rate()
+    curves = race(args.repeats)
+    files.write_json(RESULTS, {"matmul_flops": matmul_rate, "curves": curves})
+    draw_race(curves, FIGURE)
+    print(report(curves, matmul_rate))
+    print(f"Wrote {RESULTS}\nWrote {FIGURE}")
+
+
+if __name__ == "__main__":
+    main()
