@@ -6,6 +6,7 @@ import math
 import os
 import sys
 import tempfile
+from pathlib import Path
 
 
 class Parser(argparse.ArgumentParser):
@@ -154,3 +155,8 @@ def add_seed_flag(parser):
         default=0,
         help="same seed, same result (default: %(default)s)",
     )
+
+
+def default_model_path(name):
+    """Where a user's own model of this name is written and looked for."""
+    return Path("saved_models", f"{name}.keras")

@@ -9,11 +9,11 @@ import keras
 import numpy as np
 from keras import layers
 
+import cli
 import files
 from data import IMAGE_SHAPE, NUM_CLASSES
 
-SAVED_MODELS = Path(__file__).parent / "saved_models"
-RELEASED_MODELS = SAVED_MODELS / "released"
+RELEASED_MODELS = Path(__file__).parent / "saved_models" / "released"
 
 
 def build_dense():
@@ -50,8 +50,8 @@ def save(model, path, metadata):
         The two paths written.
     """
     path = Path(path)
-    # A copy without the optimizer, whose state would make the file three times as large.
-    bare = keras.models.clone_model(model)
+    # An uncompiled copy: with the optimizer's state the file would be three times as large.
+    bare = type(model).from_config(model.get_config())
     bare.set_weights(model.get_weights())
     with files.replacing(path) as temporary:
         bare.save(temporary)
@@ -113,26 +113,29 @@ def load_metadata(path):
         return {}
 
 
-def find(name, path=None, folders=(SAVED_MODELS, RELEASED_MODELS)):
+def find(name, path=None, released=RELEASED_MODELS):
     """Find the model file to use: the one asked for, else the user's own, else the released one.
 
     Args:
         name: a key of `BUILDERS`.
         path: the file asked for, or None.
-        folders: where to look for `name`.keras, best first.
+        released: folder of the models that come with the project.
 
     Returns:
         Path of the model.
 
     Raises:
-        FileNotFoundError: there is none in the folders.
+        FileNotFoundError: there is neither an own nor a released one.
     """
     if path is not None:
         return Path(path)
-    for folder in folders:
-        if (folder / f"{name}.keras").exists():
-            return folder / f"{name}.keras"
-    raise FileNotFoundError(f"there is no {name}.keras in {folders[0]}: run python train.py first")
+    own, released = cli.default_model_path(name), released / f"{name}.keras"
+    if own.exists():
+        return own
+    if not released.exists():
+        raise FileNotFoundError(f"there is no {own}: run python train.py first")
+    here = Path.cwd()
+    return released.relative_to(here) if released.is_relative_to(here) else released
 
 
 def _check_classifier(model, path):

@@ -118,9 +118,7 @@ def main(argv=None):
     """Train the network, save it, draw its figures, and say what was written where."""
     args = parse_args(argv)
     plots = Path(args.plots_dir)
-    model_path = Path(
-        args.model_path or Path(__file__).parent / "saved_models" / f"{args.model}.keras"
-    )
+    model_path = Path(args.model_path or cli.default_model_path(args.model))
     checkpoint_path = model_path.with_suffix(".checkpoint.npz")
     with cli.one_line_errors():
         images, labels = data.load_train(args.data)

@@ -87,11 +87,12 @@ def draw_race(curves, path):
         ends = [run[-1] for run in runs]
         axes.plot(*zip(*ends, strict=True), marker, color=color, ms=6, label=name)
     axes.set_xscale("log")
+    axes.set_xticks([0.5, 1, 2, 5, 10, 20, 50])
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
     axes.set(xlabel="seconds of training (logarithmic)", ylabel="validation accuracy")
     axes.set_ylim(bottom=0.94)
-    axes.grid(alpha=0.3, which="both")
+    axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="lower right", fontsize=9, title="the end of each run")
     figures.save(figure, path)
@@ -113,7 +114,11 @@ def report(curves, matmul_rate):
         accuracies = [curve[-1][1] for curve in runs]
         reached = [seconds_to(curve, goal) for curve in runs]
         to_goal[name] = None if None in reached else statistics.median(reached)
-        shown = f"{to_goal[name]:.2f}" if to_goal[name] else f"{reached.count(None)} never"
+        shown = (
+            f"{to_goal[name]:.2f}"
+            if to_goal[name]
+            else f"never in {reached.count(None)} of {len(reached)}"
+        )
         lines.append(
             f"| {name} | {statistics.median(seconds):.2f} ({min(seconds):.2f}-{max(seconds):.2f}) "
             f"| {statistics.mean(accuracies):.2%} ± {statistics.pstdev(accuracies):.2%} | {shown} |"

@@ -1,5 +1,6 @@
 import json
 import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -53,6 +54,14 @@ def test_a_saved_model_comes_back_the_same_with_its_metadata(tmp_path):
     assert metadata["versions"]["keras"] == keras.__version__
     assert json.loads(paths[1].read_text()) == metadata
     assert models.load_metadata(tmp_path / "other.keras") == {}
+
+
+def test_the_saved_file_leaves_the_optimizer_out(tmp_path):
+    network = models.build_dense()
+    network.compile("adam", "sparse_categorical_crossentropy")
+    network.fit(np.zeros((4, 28, 28), np.float32), np.zeros(4), verbose=0)
+    path, _ = models.save(network, tmp_path / "compiled.keras", {})
+    assert path.stat().st_size < 1.3 * 4 * network.count_params()
 
 
 def classifier(input_shape=(28, 28), units=10, activation="softmax", extra=()):
@@ -143,14 +152,20 @@ def test_a_missing_model_is_named_with_the_way_out(tmp_path):
         models.load(tmp_path / "none.keras")
 
 
-def test_the_users_own_model_comes_before_the_released_one(tmp_path):
-    own, released = tmp_path / "own", tmp_path / "released"
-    for folder in (own, released):
-        folder.mkdir()
+def test_the_users_own_model_comes_before_the_released_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    released = tmp_path / "released"
     with pytest.raises(FileNotFoundError, match=r"run python train\.py"):
-        models.find("dense", folders=(own, released))
+        models.find("dense", released=released)
+    released.mkdir()
     (released / "dense.keras").touch()
-    assert models.find("dense", folders=(own, released)) == released / "dense.keras"
-    (own / "dense.keras").touch()
-    assert models.find("dense", folders=(own, released)) == own / "dense.keras"
-    assert models.find("dense", "x.keras", (own, released)).name == "x.keras"
+    assert models.find("dense", released=released) == Path("released/dense.keras")
+    Path("saved_models").mkdir()
+    Path("saved_models/dense.keras").touch()
+    assert models.find("dense", released=released) == Path("saved_models/dense.keras")
+    assert models.find("dense", "x.keras", released) == Path("x.keras")
+
+
+def test_the_released_model_is_whole_and_says_how_it_was_made():
+    path = models.RELEASED_MODELS / "dense.keras"
+    assert models.load(path).count_params() == models.load_metadata(path)["num_parameters"]
