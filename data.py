@@ -126,8 +126,9 @@ def _read_npz(path, keys):
             f"{path} has no arrays {keys[0]} and {keys[1]}: expected an .npz with the keys "
             "x_train, y_train, x_test, y_test"
         ) from None
-    # A damaged file shows itself in any of these; TypeError is a lone .npy's "with".
-    except (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    # A damaged file shows itself in any of these; TypeError is a lone .npy's "with", MemoryError a
+    # header that claims an absurd size.
+    except (ValueError, TypeError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(
             f"{path} is not a readable .npz file of plain arrays ({error}): "
             "save it with numpy.savez_compressed"

@@ -1,4 +1,4 @@
-"""The default training on the real MNIST: minutes, so only with -m slow."""
+"""Training on the real MNIST, as released: a minute or two, so only with -m slow."""
 
 import json
 
@@ -6,12 +6,17 @@ import pytest
 
 
 @pytest.mark.slow
-def test_the_default_training_reaches_its_accuracy(run_script, tmp_path):
+@pytest.mark.parametrize(
+    # Five seeds gave 99.27-99.35% and 97.89-98.22%: below these, something is broken.
+    ("flags", "accuracy"),
+    [([], 0.991), (["--augment", "none"], 0.975)],
+)
+def test_training_reaches_its_accuracy(run_script, tmp_path, flags, accuracy):
     model_path = tmp_path / "dense.keras"
-    trained = run_script("train.py", "--model-path", model_path)
+    trained = run_script("train.py", "--model-path", model_path, *flags)
     assert trained.returncode == 0, trained.stderr
     args = ("--model-path", model_path, "--results-file", "results.json")
     assert run_script("evaluate.py", *args).returncode == 0
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["num_images"] == 10_000
-    assert results["test_accuracy"] >= 0.98
+    assert results["test_accuracy"] >= accuracy
