@@ -1,7 +1,6 @@
 """Builds, saves and loads the networks."""
 
 import importlib.metadata
-import json
 import zipfile
 from pathlib import Path
 
@@ -103,14 +102,6 @@ def load(path):
         ) from None
     _check_classifier(model, path)
     return model
-
-
-def load_metadata(path):
-    """Read the JSON that `save` wrote beside a model; an empty dict if it is not there."""
-    try:
-        return json.loads(Path(path).with_suffix(".json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
 
 
 def find(name, path=None, released=RELEASED_MODELS):
