@@ -69,7 +69,7 @@ def import_keras():
         os.dup2(caught.fileno(), 2)
         try:
             import keras  # noqa: F401
-        except BaseException:
+        except Exception:
             caught.seek(0)
             os.write(stderr, caught.read())
             raise

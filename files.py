@@ -20,6 +20,9 @@ def replacing(path):
     Yields:
         Path of the temporary file. It has the suffix of `path`, which tells Keras and matplotlib
         the format.
+
+    Raises:
+        OSError: `path` cannot be written, for instance because the disk is full.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,6 +32,10 @@ def replacing(path):
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())  # the name must not reach the disk before the content
         os.replace(temporary, path)
+    except OSError as error:
+        raise OSError(
+            f"cannot write {path} ({error.strerror or error}): make room or choose another place"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 
