@@ -93,10 +93,10 @@ def fit(
             "val_accuracy": float(val_accuracy),
             "val_loss": float(val_loss),
         }
-        if not math.isfinite(values["loss"]):
+        if not math.isfinite(values["loss"] + values["val_loss"]):
             raise FloatingPointError(
-                f"the loss became {values['loss']} in epoch {epoch + 1}, so training stopped and "
-                "no file was changed: try a smaller --learning-rate"
+                f"the loss became NaN or infinite in epoch {epoch + 1}, so training stopped and "
+                "earlier files are as they were: try a smaller --learning-rate"
             )
         for key, value in values.items():
             history[key].append(value)
