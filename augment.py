@@ -54,8 +54,8 @@ def warp(images, warps):
     """Warp images, each `len(images) / len(warps)` in a row of them by the same warp.
 
     Bilinear between pixels; outside the image its edge goes on. Sharing a warp is what makes this
-    fast: neighbours are then read for a whole group at once, as long rows of memory, ten times
-    faster than image by image.
+    fast: neighbours are then read for a whole group at once, as long rows of memory
+    (benchmarks/warp_speed.py: 0.13 s against 0.74 s for 60,000 images).
 
     Args:
         images: float tensor of shape (batch, 28, 28); batch is a multiple of the number of warps.

@@ -1,8 +1,6 @@
 """Keeps a training's state in one file, so that it can go on after whatever stopped it."""
 
 import json
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -50,8 +48,13 @@ def load(path, model, settings):
         with np.load(path, allow_pickle=False) as archive:
             arrays = dict(archive)
         state = json.loads(str(arrays.pop("state")))
-        epoch, history, saved_settings = (state[key] for key in ("epoch", "history", "settings"))
-    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        epoch, history, saved_settings = state["epoch"], dict(state["history"]), state["settings"]
+        if epoch < 1 or any(len(values) != epoch for values in history.values()):
+            raise ValueError(f"history and epoch {epoch} do not fit")
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            raise ValueError("it holds NaN or infinite values")
+        dict(saved_settings)
+    except Exception as error:  # zip, header, JSON: each can be damaged in its own way
         raise ValueError(
             f"{path} is damaged or no checkpoint ({error}): delete it and train anew"
         ) from None

@@ -39,6 +39,8 @@ def one_line_errors(kinds=(ValueError, OSError)):
     """
     try:
         yield
+    except BrokenPipeError:
+        raise
     except kinds as error:
         fail(error)
 
@@ -47,8 +49,9 @@ def run(main):
     """Run a script's `main`; Ctrl-C ends it with status 130 and one line."""
     try:
         main()
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        print("\nInterrupted: earlier files are as they were.", file=sys.stderr)
+        print("\nInterrupted: no file is left half-written.", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # the reader, such as `| head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -62,7 +65,7 @@ def import_keras():
     they are caught, and shown only if the import fails.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # loop.py is written for it
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as caught:
@@ -108,8 +111,15 @@ def positive_number(text):
 
 def keras_file(text):
     """Parse the name of a `.keras` file, as an argparse type."""
-    if not text.endswith(".keras"):
+    if Path(text).suffix != ".keras":
         raise argparse.ArgumentTypeError(f"received {text!r}, expected a name ending in .keras")
+    return text
+
+
+def json_file(text):
+    """Parse the name of a `.json` file, as an argparse type."""
+    if Path(text).suffix != ".json":
+        raise argparse.ArgumentTypeError(f"received {text!r}, expected a name ending in .json")
     return text
 
 
@@ -142,6 +152,7 @@ def add_results_flag(parser):
     """Add `--results-file`."""
     parser.add_argument(
         "--results-file",
+        type=json_file,
         metavar="FILE.json",
         help="write the numbers here too (default: they are only printed)",
     )

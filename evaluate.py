@@ -53,6 +53,10 @@ def main(argv=None):
 
     with cli.one_line_errors():
         model_path = models.find(args.model, args.model_path)
+        confusion_path = plots / f"{model_path.stem}_confusion_matrix.png"
+        mistakes_path = plots / f"{model_path.stem}_mistakes.png"
+        files.check_writable(confusion_path)
+        files.check_writable(mistakes_path)
         network = models.load(model_path)
     print(f"Scoring {model_path} on {len(images):,} test images.")
     probabilities = network.predict(data.normalize(images), batch_size=1000, verbose=0)
@@ -63,8 +67,6 @@ def main(argv=None):
     wrong = (probabilities.argmax(axis=1) != labels).nonzero()[0]
     worst = wrong[true_class[wrong].argsort(kind="stable")][:NUM_MISTAKES]
     accuracy = metrics.format_accuracy(scores["num_correct"], scores["num_images"])
-    confusion_path = plots / f"{model_path.stem}_confusion_matrix.png"
-    mistakes_path = plots / f"{model_path.stem}_mistakes.png"
     with cli.one_line_errors():
         figures.draw_confusion_matrix(
             scores["confusion_matrix"], confusion_path, f"{model_path.stem}: {accuracy}"

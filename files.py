@@ -29,7 +29,7 @@ def replacing(path):
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield temporary
-        with open(temporary, "rb") as written:
+        with open(temporary, "r+b") as written:
             os.fsync(written.fileno())  # the name must not reach the disk before the content
         os.replace(temporary, path)
     except OSError as error:

@@ -142,9 +142,9 @@ def _check_classifier(model, path):
     if not all(np.isfinite(weights).all() for weights in model.get_weights()):
         raise ValueError(f"{path} has weights that are NaN or infinite: train it again")
     blank_and_full = np.stack([np.zeros(IMAGE_SHAPE, np.float32), np.ones(IMAGE_SHAPE, np.float32)])
-    totals = keras.ops.convert_to_numpy(model(blank_and_full, training=False)).sum(axis=1)
-    if not np.allclose(totals, 1, atol=1e-2):
+    outputs = keras.ops.convert_to_numpy(model(blank_and_full, training=False))
+    if outputs.min() < 0 or not np.allclose(outputs.sum(axis=1), 1, atol=1e-2):
         raise ValueError(
-            f"{path} has outputs that add up to {totals[0]:.3g}, expected probabilities (1): "
-            "its last layer must be a softmax"
+            f"{path} has outputs from {outputs.min():.3g} to {outputs.max():.3g} that are no "
+            "probabilities: its last layer must be a softmax"
         )

@@ -95,15 +95,14 @@ def main(argv=None):
 
     with cli.one_line_errors():
         model_path = models.find(args.model, args.model_path)
+        figure_path = Path(args.plots_dir) / f"{model_path.stem}_predictions.png"
+        files.check_writable(figure_path)
         network = models.load(model_path)
     images, labels = images[indices], labels[indices]
     probabilities = network.predict(data.normalize(images), batch_size=1000, verbose=0)
     predictions = [describe(*values) for values in zip(indices, probabilities, labels, strict=True)]
     num_correct = sum(row["correct"] for row in predictions)
-    print(f"Predicted by {model_path}: {num_correct} of {len(predictions)} right.")
-    print(format_table(predictions))
-
-    figure_path = Path(args.plots_dir) / f"{model_path.stem}_predictions.png"
+    # Written before anything is printed: the reader of the table may stop reading early.
     with cli.one_line_errors():
         figures.draw_predictions(
             images,
@@ -119,6 +118,8 @@ def main(argv=None):
                 args.results_file, {"model_path": str(model_path), "predictions": predictions}
             )
             written.append(args.results_file)
+    print(f"Predicted by {model_path}: {num_correct} of {len(predictions)} right.")
+    print(format_table(predictions))
     if len(indices) > figures.MAX_PREDICTIONS:
         print(f"The figure shows the first {figures.MAX_PREDICTIONS}.")
     for path in written:

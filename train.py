@@ -120,11 +120,20 @@ def main(argv=None):
     plots = Path(args.plots_dir)
     model_path = Path(args.model_path or cli.default_model_path(args.model))
     checkpoint_path = model_path.with_suffix(".checkpoint.npz")
+    samples_path, warps_path = plots / "dataset_samples.png", plots / "augmentation.png"
+    network_path = plots / f"{model_path.stem}_network.png"
+    accuracy_path = plots / f"{model_path.stem}_accuracy.png"
+    history_path = plots / f"{model_path.stem}_history.csv"
     with cli.one_line_errors():
         images, labels = data.load_train(args.data)
         (x_train, y_train), (x_val, y_val) = data.split_validation(images, labels)
-        files.check_writable(model_path)
-        files.check_writable(plots / f"{model_path.stem}_accuracy.png")
+        for path in (
+            model_path, model_path.with_suffix(".json"), checkpoint_path, samples_path,
+            warps_path, network_path, accuracy_path, history_path,
+        ):  # fmt: skip
+            files.check_writable(path)
+    if checkpoint_path.exists() and not args.resume:
+        print(f"Starting anew: the interrupted training in {checkpoint_path} will be replaced.")
 
     cli.import_keras()
     import keras
@@ -174,34 +183,35 @@ def main(argv=None):
             on_epoch_end=lambda epoch, values: progress.update(epoch, values.items()),
         )
     seconds = time.perf_counter() - start
-    print(f"Trained in {seconds:.1f} s: validation accuracy {history['val_accuracy'][-1]:.2%}.")
+    resumed = " since resuming" if args.resume else ""
+    val_accuracy = history["val_accuracy"][-1]
+    print(f"Trained in {seconds:.1f} s{resumed}: validation accuracy {val_accuracy:.2%}.")
 
     metadata = settings | {
         "arguments": arguments,
         "num_parameters": network.count_params(),
-        "val_accuracy": history["val_accuracy"][-1],
+        "val_accuracy": val_accuracy,
         "val_loss": history["val_loss"][-1],
-        "seconds": round(seconds, 2),
+        # Those before an interruption are not known.
+        "seconds": None if args.resume else round(seconds, 2),
     }
-    samples_path = plots / "dataset_samples.png"
-    network_path = plots / f"{model_path.stem}_network.png"
-    accuracy_path = plots / f"{model_path.stem}_accuracy.png"
-    history_path = plots / f"{model_path.stem}_history.csv"
+    training_label = "training (warped images)" if args.augment == "warp" else "training"
     with cli.one_line_errors():
-        written = [*models.save(network, model_path, metadata)]
+        for path in models.save(network, model_path, metadata):
+            print(f"Wrote {path}")
         checkpoint_path.unlink(missing_ok=True)
-        figures.draw_samples(x_train, y_train, samples_path)
-        diagram.draw_network(network, network_path)
-        training_label = "training (warped images)" if args.augment == "warp" else "training"
-        figures.draw_history(history, accuracy_path, training_label)
-        write_history(history, history_path)
-        written += [samples_path, network_path, accuracy_path, history_path]
+        writers = {
+            samples_path: lambda path: figures.draw_samples(x_train, y_train, path),
+            network_path: lambda path: diagram.draw_network(network, path),
+            accuracy_path: lambda path: figures.draw_history(history, path, training_label),
+            history_path: lambda path: write_history(history, path),
+        }
         if args.augment == "warp":
-            warps_path = plots / "augmentation.png"
-            figures.draw_warps(*warp_examples(x_train, y_train, args.seed), warps_path)
-            written.append(warps_path)
-    for path in written:
-        print(f"Wrote {path}")
+            examples = warp_examples(x_train, y_train, args.seed)
+            writers[warps_path] = lambda path: figures.draw_warps(*examples, path)
+        for path, write in writers.items():
+            write(path)
+            print(f"Wrote {path}")
 
 
 if __name__ == "__main__":

@@ -47,15 +47,26 @@ def test_a_quarter_turn_is_exact(images):
     np.testing.assert_allclose(turned, np.rot90(images, axes=(1, 2)), atol=1e-5)
 
 
+def test_the_recipe_has_the_ranges_it_was_measured_with():
+    ranges = augment.ROTATION, augment.SCALE, augment.SHEAR, augment.SHIFT, augment.ELASTIC
+    assert ranges == (8, 0.08, 0.1, 1.4, 0.7)
+
+
 def test_ranges_are_what_the_constants_say():
     warps = augment.random_warps(np.random.default_rng(2), 4000)
     linear = warps[:, :, 1:3] + np.eye(2)
     # The second column of rotate @ [[a, 0], [s, b]] is b times the turned column axis.
     angle = np.degrees(np.arctan2(-linear[:, 0, 1], linear[:, 1, 1]))
     columns_scale = np.hypot(linear[:, 0, 1], linear[:, 1, 1])
+    # Turned back, the first column is [a, s].
+    turned_back = np.stack([np.cos(np.radians(angle)), np.sin(np.radians(angle))], axis=1)
+    rows_scale = (turned_back * linear[:, :, 0]).sum(axis=1)
+    shear = (turned_back[:, ::-1] * [-1, 1] * linear[:, :, 0]).sum(axis=1)
     for values, limit in (
         (angle, augment.ROTATION),
         (columns_scale - 1, augment.SCALE),
+        (rows_scale - 1, augment.SCALE),
+        (shear, augment.SHEAR),
         (warps[:, 0, 0], augment.SHIFT),
         (warps[:, 1, 0], augment.SHIFT),
     ):

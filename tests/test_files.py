@@ -22,6 +22,10 @@ def test_a_write_replaces_the_file_and_makes_its_folders(tmp_path):
     path = tmp_path / "a" / "b" / "numbers.json"
     for number in (1, 2):
         files.write_json(path, {"number": number})
+        if number == 1:
+            old = open(path)  # noqa: SIM115
+    with old:
+        assert json.load(old) == {"number": 1}  # a reader of the old file still has all of it
     assert json.loads(path.read_text()) == {"number": 2}
     assert [p.name for p in path.parent.iterdir()] == ["numbers.json"]
 

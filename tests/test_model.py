@@ -79,6 +79,7 @@ def classifier(input_shape=(28, 28), units=10, activation="softmax", extra=()):
         ({"input_shape": (32, 32)}, "expected \\(28, 28\\)"),
         ({"units": 26}, "to \\(26,\\), expected"),
         ({"activation": None}, "probabilities"),
+        ({"activation": "tanh"}, "probabilities"),
         ({"extra": [layers.Lambda(lambda x: x * 2)]}, "cannot be loaded.*[Ll]ambda"),
     ],
 )
