@@ -8,7 +8,7 @@ coefficients and a batch of them is one small matrix product.
 import numpy as np
 from keras import ops
 
-from data import IMAGE_SHAPE
+from data import IMAGE_SHAPE, normalize
 
 ROTATION = 8.0  # degrees, as all ranges here to either side
 SCALE = 0.08  # share of the size, rows and columns apart
@@ -89,6 +89,25 @@ def warp(images, warps):
     )
     warped = ops.transpose(ops.reshape(warped, (num_warps, PIXELS, -1)), (0, 2, 1))
     return ops.reshape(warped, (-1, *IMAGE_SHAPE))
+
+
+def warp_examples(images, labels, seed, num_copies=9):
+    """Warp the first image of some digits as training does, for a figure.
+
+    Args:
+        images: uint8 array of shape (n, 28, 28).
+        labels: integers of shape (n,).
+        seed: of the warps.
+        num_copies: warped copies of each image.
+
+    Returns:
+        `(images, warped)`: float32 of shape (5, 28, 28) and (5, num_copies, 28, 28), in [0, 1].
+    """
+    digits = (2, 3, 4, 7, 8)
+    examples = normalize(images[[int((labels == digit).argmax()) for digit in digits]])
+    warps = random_warps(np.random.default_rng(seed), len(digits) * num_copies)
+    warped = ops.convert_to_numpy(warp(examples.repeat(num_copies, axis=0), warps))
+    return examples, warped.reshape(len(digits), num_copies, *examples.shape[1:])
 
 
 def _make_fields():

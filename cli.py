@@ -48,14 +48,16 @@ def one_line_errors(kinds=(ValueError, OSError)):
 def run(main):
     """Run a script's `main`; Ctrl-C ends it with status 130 and one line."""
     try:
-        main()
-        sys.stdout.flush()
+        try:
+            main()
+        finally:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         print("\nInterrupted: no file is left half-written.", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:  # the reader, such as `| head`, has seen enough
+    except BrokenPipeError:  # the reader, such as `| head`, is gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        sys.exit(1)
 
 
 def import_keras():

@@ -82,29 +82,6 @@ def compile_model(network, num_steps, learning_rate):
     network.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy")
 
 
-def warp_examples(images, labels, seed, num_copies=9):
-    """Warp the first image of some digits as training does, for a figure.
-
-    Args:
-        images: uint8 array of shape (n, 28, 28).
-        labels: integers of shape (n,).
-        seed: of the warps.
-        num_copies: warped copies of each image.
-
-    Returns:
-        `(images, warped)`: float32 of shape (5, 28, 28) and (5, num_copies, 28, 28), in [0, 1].
-    """
-    import numpy as np
-
-    import augment
-
-    digits = (2, 3, 4, 7, 8)
-    examples = data.normalize(images[[int((labels == digit).argmax()) for digit in digits]])
-    warps = augment.random_warps(np.random.default_rng(seed), len(digits) * num_copies)
-    warped = np.asarray(augment.warp(examples.repeat(num_copies, axis=0), warps))
-    return examples, warped.reshape(len(digits), num_copies, *examples.shape[1:])
-
-
 def write_history(history, path):
     """Write a history, a dict of lists, as CSV with one row an epoch."""
     with files.replacing(path) as temporary, open(temporary, "w", newline="") as file:
@@ -138,6 +115,7 @@ def main(argv=None):
     cli.import_keras()
     import keras
 
+    import augment
     import diagram
     import figures
     import loop
@@ -207,7 +185,7 @@ def main(argv=None):
             history_path: lambda path: write_history(history, path),
         }
         if args.augment == "warp":
-            examples = warp_examples(x_train, y_train, args.seed)
+            examples = augment.warp_examples(x_train, y_train, args.seed)
             writers[warps_path] = lambda path: figures.draw_warps(*examples, path)
         for path, write in writers.items():
             write(path)
