@@ -8,20 +8,21 @@ import numpy as np
 import files
 
 
-def save(path, model, epoch, history, settings):
-    """Write the state at the end of an epoch, whole or not at all.
+def save(path, model, progress, history, settings):
+    """Write the state between two steps, whole or not at all.
 
-    Data order and warps follow from seed and epoch, so the variables and the epoch are all there
-    is to keep.
+    Data order and warps follow from seed and epoch, so the variables and how far the training
+    has come are all there is to keep.
 
     Args:
         path: `.npz` file to write.
         model: compiled `keras.Model` with a built optimizer.
-        epoch: epochs finished.
+        progress: dict of numbers, among them `epoch`, epochs finished, and `step`, steps done in
+            the one under way.
         history: dict of lists, one value an epoch.
         settings: dict for JSON of all that must be the same when the training goes on.
     """
-    state = json.dumps({"epoch": epoch, "history": history, "settings": settings})
+    state = json.dumps({"progress": progress, "history": history, "settings": settings})
     arrays = {f"variable_{i}": np.asarray(v) for i, v in enumerate(_variables(model))}
     with files.replacing(path) as temporary:
         np.savez(temporary, state=np.array(state), **arrays)
@@ -36,7 +37,7 @@ def load(path, model, settings):
         settings: the dict given to `save`.
 
     Returns:
-        `(epoch, history)` as they were saved.
+        `(progress, history)` as they were saved.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -48,12 +49,13 @@ def load(path, model, settings):
         with np.load(path, allow_pickle=False) as archive:
             arrays = dict(archive)
         state = json.loads(str(arrays.pop("state")))
-        epoch, history, saved_settings = state["epoch"], dict(state["history"]), state["settings"]
-        if epoch < 1 or any(len(values) != epoch for values in history.values()):
+        progress, history = dict(state["progress"]), dict(state["history"])
+        saved_settings = dict(state["settings"])
+        epoch = progress["epoch"]
+        if any(len(values) != epoch for values in history.values()):
             raise ValueError(f"history and epoch {epoch} do not fit")
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise ValueError("it holds NaN or infinite values")
-        dict(saved_settings)
     except Exception as error:  # zip, header, JSON: each can be damaged in its own way
         raise ValueError(
             f"{path} is damaged or no checkpoint ({error}): delete it and train anew"
@@ -74,7 +76,7 @@ def load(path, model, settings):
         raise ValueError(f"{path} is from another network: delete it and train anew")
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
-    return epoch, history
+    return progress, history
 
 
 def _variables(model):

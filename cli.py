@@ -128,7 +128,10 @@ def json_file(text):
 def add_common_flags(parser):
     """Add the flags that every script has."""
     parser.add_argument(
-        "--model", choices=["dense"], default="dense", help="which network (default: %(default)s)"
+        "--model",
+        choices=["dense", "cnn", "tiny"],
+        default="dense",
+        help="which network (default: %(default)s)",
     )
     parser.add_argument(
         "--model-path",

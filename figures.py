@@ -19,6 +19,7 @@ STYLE = {
     "layout": "constrained",
 }
 MAX_PREDICTIONS = 50
+MAX_READINGS = 42
 
 
 def draw_samples(images, labels, path, per_digit=15):
@@ -193,6 +194,44 @@ def draw_predictions(images, probabilities, labels, captions, path, title, num_c
             linespacing=1.4,
         )
     figure.suptitle("\n".join(textwrap.wrap(title, 15 * num_columns)), fontsize=12)
+    save(figure, path)
+
+
+def draw_readings(images, readings, labels, captions, path, title, num_columns=7):
+    """Draw images with their label and what each network reads, without saying who is right.
+
+    Args:
+        images: array of shape (n, 28, 28); at most `MAX_READINGS` are drawn.
+        readings: dict of probabilities of shape (n, 10) by name of the network.
+        labels: digits of the dataset, integers of shape (n,).
+        captions: n short texts, such as "test image 7".
+        path: PNG file to write.
+        title: heading of the figure.
+        num_columns: images a row.
+    """
+    num_images = min(len(images), MAX_READINGS)
+    num_rows = max(1, -(-num_images // num_columns))
+    row_height = 1.95 + 0.17 * len(readings)
+    figure = Figure(figsize=(1.45 * num_columns, row_height * num_rows + 0.5), **STYLE)
+    figure.get_layout_engine().set(hspace=0.06)
+    all_axes = figure.subplots(num_rows, num_columns, squeeze=False).ravel()
+    for axes in all_axes[num_images:]:
+        axes.set_axis_off()
+    for place, axes in enumerate(all_axes[:num_images]):
+        axes.imshow(images[place], cmap="gray_r", interpolation="nearest")
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set(color=GREY, linewidth=0.8)
+        axes.set_title(f"label {labels[place]}", fontsize=12, fontweight="bold", color=BLUE)
+        lines = []
+        for name, probabilities in readings.items():
+            digit = probabilities[place].argmax()
+            lines.append(f"{name}: {digit}  {format_probability(probabilities[place, digit])}")
+        axes.set_xlabel(
+            "\n".join([*lines, captions[place]]), fontsize=9, linespacing=1.4, color="black"
+        )
+    if num_images < len(images):
+        title += f": the first {num_images}"
+    figure.suptitle("\n".join(textwrap.wrap(title, 13 * num_columns)), fontsize=12)
     save(figure, path)
 
 

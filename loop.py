@@ -2,7 +2,9 @@
 
 import math
 import time
+from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
@@ -10,23 +12,49 @@ from keras import ops
 import augment
 import checkpoint
 
-IMAGES_A_WARP = 64
-EVALUATION_BATCH_SIZE = 2500
+# Of a small network a step is so short that images share warps, and TensorFlow runs a whole epoch
+# in one call. A large one has time for a warp an image, and returns every second or so.
+IMAGES_A_WARP = {"small": 64, "large": 1}
+STEPS_A_CALL = {"small": None, "large": 16}
+EVALUATION_BATCH_SIZE = {"small": 2500, "large": 500}
 SECONDS_BETWEEN_CHECKPOINTS = 1.0
 
 
-def use_small_network_threads():
-    """Give each operation one thread, and let two run side by side; before any other TensorFlow.
+def size_of(model):
+    """Whether a network is "small" or "large" (has convolutions) to `fit`."""
+    kinds = {type(layer).__name__ for layer in model.layers}
+    return "large" if "Conv2D" in kinds else "small"
+
+
+def use_threads(size):
+    """Share out the processor as suits a network; before any other use of TensorFlow.
 
     The matrices of a small network are too small to share out among threads: an epoch of the
-    dense network takes longer with two threads an operation than with one.
+    dense network takes longer with two threads an operation than with one. So each operation
+    gets one, and two run side by side; those of a large network get all cores.
+
+    Args:
+        size: "small" or "large", see `size_of`.
     """
-    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_intra_op_parallelism_threads(1 if size == "small" else 0)
     tf.config.threading.set_inter_op_parallelism_threads(2)
+
+
+def fast_policy():
+    """Keras's dtype policy to train convolutions with: bfloat16 where there is hardware for it.
+
+    Returns:
+        "mixed_bfloat16" with a GPU or a processor that multiplies bfloat16, which trains the
+        convolutional network twice as fast as float32 (benchmarks/README.md), else "float32".
+    """
+    processor = Path("/proc/cpuinfo")
+    fast = processor.exists() and "avx512_bf16" in processor.read_text()
+    return "mixed_bfloat16" if fast or tf.config.list_physical_devices("GPU") else "float32"
 
 
 def fit(
     model,
+    size,
     train_set,
     val_set,
     epochs,
@@ -36,18 +64,20 @@ def fit(
     checkpoint_path,
     settings,
     resume=False,
-    on_epoch_end=lambda epoch, values: None,
+    on_progress=lambda steps_done, values: None,
 ):
-    """Train a compiled model, as `model.fit` does, an epoch per call into TensorFlow.
+    """Train a compiled model, as `model.fit` does, many steps per call into TensorFlow.
 
     `model.fit` takes twice as long for the dense network: its steps are so short that the data
     pipeline between them costs as much as they do (benchmarks/README.md).
 
-    Order and warps of an epoch follow from (seed, epoch) alone, and the state is saved between
-    epochs, so a resumed training ends with the very weights of an uninterrupted one.
+    Order and warps of an epoch follow from (seed, epoch) alone, and the rest of the state is
+    saved, so a resumed training ends with the very weights of an uninterrupted one.
 
     Args:
-        model: compiled `keras.Model` that gives probabilities; changed in place.
+        model: compiled `keras.Model` that gives logits, with a loss for logits or a
+            `keras.distillation.Distiller` of such; changed in place.
+        size: of the network that is trained, see `size_of`.
         train_set: `(images, labels)`: uint8 of shape (n, 28, 28), integers 0-9. An epoch leaves
             out what does not fill a batch, other images each time.
         val_set: the same, scored after each epoch.
@@ -58,7 +88,7 @@ def fit(
         checkpoint_path: file for the state, written at most once a second.
         settings: dict of what must not change when a training is resumed.
         resume: go on from `checkpoint_path`.
-        on_epoch_end: called with the number of epochs done and the values of the last one.
+        on_progress: called with the number of steps done and a dict of the latest figures.
 
     Returns:
         dict of lists, one value an epoch: `accuracy`, `loss`, `val_accuracy`, `val_loss`.
@@ -68,56 +98,62 @@ def fit(
         ValueError, OSError: the checkpoint cannot be resumed from, or written.
     """
     model.optimizer.build(model.trainable_variables)
-    first_epoch, history = 0, {"accuracy": [], "loss": [], "val_accuracy": [], "val_loss": []}
+    state = {"epoch": 0, "step": 0, "loss": 0.0, "num_correct": 0.0}
+    history = {"accuracy": [], "loss": [], "val_accuracy": [], "val_loss": []}
     if resume:
-        first_epoch, history = checkpoint.load(checkpoint_path, model, settings)
+        state, history = checkpoint.load(checkpoint_path, model, settings)
     num_images = len(train_set[0])
     batch_size = min(batch_size, num_images)
     steps = num_images // batch_size
-    num_warps = _count_warps(batch_size) if warp_strength else 0
-    run_epoch = _make_epoch(model, *train_set)
-    evaluate = _make_evaluation(model, *val_set)
+    num_warps = _count_warps(batch_size, IMAGES_A_WARP[size]) if warp_strength else 0
+    run_steps = _make_steps(model, size, *train_set)
+    evaluate = _make_evaluation(model, size, *val_set)
     last_checkpoint = time.monotonic()
-    for epoch in range(first_epoch, epochs):
+    for epoch in range(state["epoch"], epochs):
         rng = np.random.default_rng((seed, epoch))
         order = rng.permutation(num_images)[: steps * batch_size].reshape(steps, batch_size)
         warps = augment.random_warps(rng, steps * num_warps, warp_strength)
-        loss, accuracy = run_epoch(
-            tf.constant(order, tf.int32),
-            tf.constant(warps.reshape(steps, num_warps, *warps.shape[1:])),
-        )
-        val_loss, val_accuracy = evaluate()
-        values = {
-            "accuracy": float(accuracy),
-            "loss": float(loss),
-            "val_accuracy": float(val_accuracy),
-            "val_loss": float(val_loss),
-        }
-        if not math.isfinite(values["loss"] + values["val_loss"]):
-            raise FloatingPointError(
-                f"the loss became NaN or infinite in epoch {epoch + 1}, so training stopped and "
-                "earlier files are as they were: try a smaller --learning-rate"
+        warps = warps.reshape(steps, num_warps, *warps.shape[1:])
+        for start in range(state["step"], steps, STEPS_A_CALL[size] or steps):
+            end = min(start + (STEPS_A_CALL[size] or steps), steps)
+            loss, num_correct = run_steps(
+                tf.constant(order[start:end], tf.int32), tf.constant(warps[start:end])
             )
-        for key, value in values.items():
-            history[key].append(value)
-        on_epoch_end(epoch + 1, values)
-        if time.monotonic() - last_checkpoint > SECONDS_BETWEEN_CHECKPOINTS:
-            checkpoint.save(checkpoint_path, model, epoch + 1, history, settings)
-            last_checkpoint = time.monotonic()
+            state["step"] = end
+            state["loss"] += float(loss)
+            state["num_correct"] += float(num_correct)
+            values = {
+                "accuracy": state["num_correct"] / (end * batch_size),
+                "loss": state["loss"] / end,
+            }
+            if end == steps:
+                values["val_accuracy"], values["val_loss"] = evaluate()
+                for key, value in values.items():
+                    history[key].append(value)
+                state = {"epoch": epoch + 1, "step": 0, "loss": 0.0, "num_correct": 0.0}
+            if not math.isfinite(values["loss"] + values.get("val_loss", 0)):
+                raise FloatingPointError(
+                    f"the loss became NaN or infinite in epoch {epoch + 1}, so training stopped "
+                    "and earlier files are as they were: try a smaller --learning-rate"
+                )
+            on_progress(epoch * steps + end, values)
+            if time.monotonic() - last_checkpoint > SECONDS_BETWEEN_CHECKPOINTS:
+                checkpoint.save(checkpoint_path, model, state, history, settings)
+                last_checkpoint = time.monotonic()
     return history
 
 
-def _count_warps(batch_size):
-    fewest = math.ceil(batch_size / IMAGES_A_WARP)
+def _count_warps(batch_size, images_a_warp):
+    fewest = math.ceil(batch_size / images_a_warp)
     return next(count for count in range(fewest, batch_size + 1) if batch_size % count == 0)
 
 
-def _make_epoch(model, images, labels):
+def _make_steps(model, size, images, labels):
     images, labels = tf.constant(images), tf.constant(labels)
 
     # The loop is written out because to have it translated (AutoGraph) takes 0.2 s.
     @tf.function(autograph=False)
-    def run_epoch(order, warps):
+    def run_steps(order, warps):
         steps, batch_size = order.shape
 
         def prepare(step):
@@ -133,41 +169,45 @@ def _make_epoch(model, images, labels):
             next_x = prepare(tf.minimum(step + 1, steps - 1))
             loss = 0.0
             with tf.GradientTape() as tape:
-                # And the two halves of a batch are independent of each other.
-                for part in _halves(batch_size):
-                    probabilities = model(x[part], training=True)
-                    part_loss = model.compute_loss(y=y[part], y_pred=probabilities)
+                for part in _parts(batch_size, size):
+                    logits = model(x[part], training=True)
+                    part_loss = model.compute_loss(x=x[part], y=y[part], y_pred=logits)
                     loss += part_loss * ((part.stop - part.start) / batch_size)
-                    num_correct += _count_correct(y[part], probabilities)
+                    num_correct += _count_correct(y[part], logits)
             model.optimizer.apply(tape.gradient(loss, model.trainable_variables))
             return next_x, total_loss + loss, num_correct
 
         state = (prepare(0), tf.constant(0.0), tf.constant(0.0))
-        _, total_loss, num_correct = ops.fori_loop(0, steps, train_step, state)
-        return total_loss / steps, num_correct / (steps * batch_size)
+        return ops.fori_loop(0, steps, train_step, state)[1:]
 
-    return run_epoch
+    return run_steps
 
 
-def _halves(batch_size):
+def _parts(batch_size, size):
     middle = batch_size // 2
-    return [slice(0, middle), slice(middle, batch_size)] if middle else [slice(0, batch_size)]
+    # The halves of a batch are independent of each other, so a small network's run side by side.
+    if size == "small" and middle:
+        return [slice(0, middle), slice(middle, batch_size)]
+    return [slice(0, batch_size)]
 
 
-def _make_evaluation(model, images, labels):
-    images, labels = tf.constant(images), tf.constant(labels)
-    num_images = len(labels)
+def _make_evaluation(model, size, images, labels):
+    num_images, batch_size = len(labels), EVALUATION_BATCH_SIZE[size]
+    measure_loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
 
     @tf.function(autograph=False)
+    def evaluate_part(images, labels):
+        logits = model(_normalize(images), training=False)
+        return measure_loss(labels, logits), _count_correct(labels, logits)
+
     def evaluate():
         total_loss, num_correct = 0.0, 0.0
-        for start in range(0, num_images, EVALUATION_BATCH_SIZE):
-            part = slice(start, min(start + EVALUATION_BATCH_SIZE, num_images))
-            probabilities = model(_normalize(images[part]), training=False)
-            loss = model.compute_loss(y=labels[part], y_pred=probabilities, training=False)
-            total_loss += loss * ((part.stop - part.start) / num_images)
-            num_correct += _count_correct(labels[part], probabilities)
-        return total_loss, num_correct / num_images
+        for start in range(0, num_images, batch_size):
+            part = slice(start, start + batch_size)
+            loss, correct = evaluate_part(tf.constant(images[part]), tf.constant(labels[part]))
+            total_loss += float(loss)
+            num_correct += float(correct)
+        return num_correct / num_images, total_loss / num_images
 
     return evaluate
 
@@ -176,6 +216,6 @@ def _normalize(images):
     return ops.cast(images, "float32") / 255
 
 
-def _count_correct(labels, probabilities):
-    correct = ops.equal(ops.argmax(probabilities, axis=1), ops.cast(labels, "int32"))
+def _count_correct(labels, logits):
+    correct = ops.equal(ops.argmax(logits, axis=1), ops.cast(labels, "int32"))
     return ops.sum(ops.cast(correct, "float32"))

@@ -1,7 +1,7 @@
 """Scores predictions."""
 
 import numpy as np
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from data import NUM_CLASSES
@@ -85,6 +85,46 @@ def score(labels, probabilities):
             for digit, precision, recall, f1, support in zip(digits, *per_digit, strict=True)
         ],
         "confusion_matrix": confusion_matrix(labels, predictions, labels=digits).tolist(),
+    }
+
+
+def compare(labels, first, second):
+    """Compare two networks on the same images.
+
+    The test is McNemar's (Q. McNemar, "Note on the sampling error of the difference between
+    correlated proportions", Psychometrika 12, 1947) in its exact form: were the networks equally
+    good, each image that only one of them gets right would fall to either like a tossed coin.
+    The interval is that of A. Agresti and Y. Min ("Simple improved confidence intervals for
+    comparing matched proportions", Statistics in Medicine 24, 2005): Wald's after half an image
+    is added to each of the four counts.
+
+    Args:
+        labels: integers 0-9 of shape (n,), n at least 1.
+        first: predicted digits of one network, of shape (n,).
+        second: those of the other.
+
+    Returns:
+        dict of plain numbers: `both_right`, `only_first_right`, `only_second_right`,
+        `both_wrong` (images), `difference` (accuracy of the second less that of the first),
+        `difference_interval` (95%) and `p_value` (two-sided).
+    """
+    first_right, second_right = np.equal(first, labels), np.equal(second, labels)
+    only_first = int((first_right & ~second_right).sum())
+    only_second = int((~first_right & second_right).sum())
+    discordant = only_first + only_second
+    p_value = binomtest(only_second, discordant).pvalue if discordant else 1.0
+    size = len(labels) + 2
+    centre = (only_second - only_first) / size
+    error = np.sqrt((discordant + 1) / size - centre**2) / np.sqrt(size)
+    margin = norm.ppf(0.975) * error
+    return {
+        "both_right": int((first_right & second_right).sum()),
+        "only_first_right": only_first,
+        "only_second_right": only_second,
+        "both_wrong": int((~first_right & ~second_right).sum()),
+        "difference": (only_second - only_first) / len(labels),
+        "difference_interval": (float(centre - margin), float(centre + margin)),
+        "p_value": float(p_value),
     }
 
 

@@ -1,18 +1,16 @@
 """Train a network on MNIST: python train.py."""
 
 import csv
+import hashlib
+import shlex
+import sys
 import time
 from pathlib import Path
 
 import cli
 import data
 import files
-
-# Found on validation images (benchmarks/README.md).
-RECIPES = {
-    "warp": {"epochs": 150, "batch_size": 512, "learning_rate": 8e-3},
-    "none": {"epochs": 6, "batch_size": 512, "learning_rate": 1.2e-2},
-}
+import recipes
 
 
 def parse_args(argv=None):
@@ -25,6 +23,12 @@ def parse_args(argv=None):
         choices=["warp", "none"],
         default="warp",
         help="warp the training images anew each epoch, or not (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--teacher",
+        type=cli.keras_file,
+        metavar="FILE.keras",
+        help="learn from this network's answers too (default: from the labels alone)",
     )
     parser.add_argument(
         "--epochs",
@@ -47,39 +51,16 @@ def parse_args(argv=None):
         help="go on with an interrupted training, given the same flags (default: start anew)",
     )
     args = parser.parse_args(argv)
-    for name, default in RECIPES[args.augment].items():
-        if getattr(args, name) is None:
+    recipe = recipes.choose(args.model, args.augment, args.teacher)
+    for name, default in recipe.items():
+        if getattr(args, name, None) is None:
             setattr(args, name, default)
     return args
 
 
 def _defaults(name):
-    values = {augment: recipe[name] for augment, recipe in RECIPES.items()}
-    if len(set(values.values())) == 1:
-        return f"default: {values['warp']}"
-    return f"default: {values['warp']}, without augmentation {values['none']}"
-
-
-def compile_model(network, num_steps, learning_rate):
-    """Compile `network` with Adam, its learning rate up a third of the way, then down to zero.
-
-    Args:
-        network: a `keras.Model` that gives probabilities.
-        num_steps: steps of the whole training.
-        learning_rate: peak of the schedule.
-    """
-    import keras
-
-    warmup_steps = num_steps // 3
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0,
-        warmup_target=learning_rate,
-        warmup_steps=warmup_steps,
-        decay_steps=num_steps - warmup_steps,
-    )
-    # A shorter memory of squared gradients than Adam's own .999 suits so few steps.
-    optimizer = keras.optimizers.Adam(schedule, beta_2=0.99)
-    network.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy")
+    values = [f"{model} {recipe[name]}" for model, recipe in recipes.RECIPES.items()]
+    return f"default: {', '.join(values)}; otherwise see recipes.py"
 
 
 def write_history(history, path):
@@ -119,19 +100,32 @@ def main(argv=None):
     import diagram
     import figures
     import loop
+    import metrics
     import model as models
 
-    loop.use_small_network_threads()
+    size = "small" if args.model == "dense" else "large"
+    loop.use_threads(size)
     keras.utils.set_random_seed(args.seed)
+    keras.config.set_dtype_policy(loop.fast_policy() if size == "large" else "float32")
+    teacher, teacher_sha256 = None, None
+    if args.teacher:
+        with cli.one_line_errors():
+            teacher = models.fold(models.load(args.teacher), loop.fast_policy())
+            teacher_sha256 = hashlib.sha256(Path(args.teacher).read_bytes()).hexdigest()
     network = models.BUILDERS[args.model]()
     steps_per_epoch = max(1, len(x_train) // args.batch_size)
-    compile_model(network, args.epochs * steps_per_epoch, args.learning_rate)
-    arguments = {
-        name: getattr(args, name) for name in ("augment", "epochs", "batch_size", "learning_rate")
-    }
+    trainer = recipes.compile_model(
+        network, args.epochs * steps_per_epoch, args.learning_rate, teacher
+    )
     settings = {
         "model": args.model,
         "seed": args.seed,
+        "arguments": {
+            name: getattr(args, name)
+            for name in ("augment", "epochs", "batch_size", "learning_rate", "warp_strength")
+        },
+        "teacher_sha256": teacher_sha256,
+        "dtype_policy": keras.config.dtype_policy().name,
         "dataset_sha256": data.digest(images, labels),
         "versions": models.package_versions(),
     }
@@ -140,36 +134,39 @@ def main(argv=None):
         f"images; {len(x_val):,} are held out for validation."
     )
     progress = keras.utils.Progbar(
-        args.epochs,
-        unit_name="epoch",
+        args.epochs * steps_per_epoch,
         interval=0.5,
         stateful_metrics=["accuracy", "loss", "val_accuracy", "val_loss"],
     )
     start = time.perf_counter()
     with cli.one_line_errors((ValueError, OSError, FloatingPointError)):
         history = loop.fit(
-            network,
+            trainer,
+            size,
             (x_train, y_train),
             (x_val, y_val),
             epochs=args.epochs,
             batch_size=args.batch_size,
             seed=args.seed,
-            warp_strength=1.0 if args.augment == "warp" else 0.0,
+            warp_strength=args.warp_strength,
             checkpoint_path=checkpoint_path,
-            settings=settings | arguments,
+            settings=settings,
             resume=args.resume,
-            on_epoch_end=lambda epoch, values: progress.update(epoch, values.items()),
+            on_progress=lambda step, values: progress.update(step, values.items()),
         )
     seconds = time.perf_counter() - start
+    network = models.fold(network)
+    probabilities = network.predict(data.normalize(x_val), batch_size=500, verbose=0)
+    scores = metrics.score(y_val, probabilities)
     resumed = " since resuming" if args.resume else ""
-    val_accuracy = history["val_accuracy"][-1]
-    print(f"Trained in {seconds:.1f} s{resumed}: validation accuracy {val_accuracy:.2%}.")
+    print(f"Trained in {seconds:.1f} s{resumed}: validation accuracy {scores['accuracy']:.2%}.")
 
     metadata = settings | {
-        "arguments": arguments,
+        "command": shlex.join(["python", "train.py", *(sys.argv[1:] if argv is None else argv)]),
         "num_parameters": network.count_params(),
-        "val_accuracy": val_accuracy,
-        "val_loss": history["val_loss"][-1],
+        "val_accuracy": scores["accuracy"],
+        "val_loss": scores["loss"],
+        "val_ece": scores["ece"],
         # Those before an interruption are not known.
         "seconds": None if args.resume else round(seconds, 2),
     }

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle
 
 import diagram
 import figures
@@ -58,14 +59,34 @@ def test_the_network_figure_is_drawn_from_the_model(drawn):
         "109,386 parameters",
         "28×28",
         "784",
-        "hidden_1\nDense, relu\n100,480 parameters",
-        "hidden_2\nDense, relu\n8,256 parameters",
-        "probabilities\nDense, softmax\n650 parameters",
+        "hidden_1\nDense\nrelu\n100,480\nparameters",
+        "hidden_2\nDense\nrelu\n8,256\nparameters",
+        "logits\nDense\n650\nparameters",
     ):
         assert expected in text
-    # 10 circles and a gap in each of three larger layers, 10 in the last.
-    assert len(drawn[0].axes[0].patches) == 40
+    # 10 circles and a gap in each of three larger layers, 10 in the last two.
+    assert len(drawn[0].axes[0].patches) == 50
     assert text.count("⋮") == 3
+
+
+def test_feature_maps_are_drawn_in_proportion(drawn):
+    diagram.draw_network(models.fold(models.build_cnn()), "unused")
+    squares = [p for p in drawn[0].axes[0].patches if isinstance(p, Rectangle)]
+    widths = sorted({round(square.get_width() / diagram.SIDE, 3) for square in squares})
+    assert widths == [0.25, 0.5, 1]  # 7, 14 and 28 pixels
+    text = "\n".join(all_text(drawn[0]))
+    assert "14×14×32\nConv2D 5×5\nstride 2\nrelu\n25,632\nparameters" in text
+
+
+def test_readings_show_the_label_and_what_each_network_says(drawn):
+    first, second = np.full((2, 60, 10), 0.01)
+    first[:, 4], second[:, 9] = 0.91, 0.91
+    images, captions = np.zeros((60, 28, 28)), [f"image {n}" for n in range(60)]
+    figures.draw_readings(images, {"a": first, "b": second}, [9] * 60, captions, "unused", "title")
+    shown = [axes for axes in drawn[0].axes if axes.get_title()]
+    assert len(shown) == figures.MAX_READINGS
+    assert shown[1].get_title() == "label 9"
+    assert shown[1].get_xlabel() == "a: 4  91.0%\nb: 9  91.0%\nimage 1"
 
 
 def test_samples_show_each_digit_in_its_row(drawn):

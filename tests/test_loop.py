@@ -9,7 +9,7 @@ import checkpoint
 import data
 import loop
 import model as models
-import train
+import recipes
 
 
 @pytest.fixture(scope="module")
@@ -23,12 +23,16 @@ def fit(sets, tmp_path, monkeypatch):
     """Train a network for some epochs; returns it and its history."""
     monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", -1)  # after every epoch
 
-    def fit(seed=0, epochs=4, learning_rate=5e-3, batch_size=64, warp_strength=1.0, **options):
+    def fit(
+        seed=0, epochs=4, learning_rate=5e-3, batch_size=64, warp_strength=1.0, name="dense",
+        teacher=None, **options,
+    ):  # fmt: skip
         keras.utils.set_random_seed(seed)
-        network = models.build_dense()
-        train.compile_model(network, epochs * max(1, 600 // batch_size), learning_rate)
+        network = models.BUILDERS[name]()
+        steps = epochs * max(1, 600 // batch_size)
         history = loop.fit(
-            network,
+            recipes.compile_model(network, steps, learning_rate, teacher),
+            loop.size_of(network),
             *sets,
             epochs=epochs,
             batch_size=batch_size,
@@ -48,9 +52,9 @@ def same_weights(left, right):
     return all((a == b).all() for a, b in pairs)
 
 
-@pytest.mark.parametrize("warp_strength", [0.0, 1.0])
-def test_training_learns_and_its_validation_figures_are_keras_own(fit, sets, warp_strength):
-    network, history = fit(epochs=15, warp_strength=warp_strength)
+@pytest.mark.parametrize(("name", "warp_strength"), [("dense", 0.0), ("dense", 1.0), ("cnn", 1.0)])
+def test_training_learns_and_its_validation_figures_are_keras_own(fit, sets, name, warp_strength):
+    network, history = fit(epochs=15, warp_strength=warp_strength, name=name)
     assert {len(values) for values in history.values()} == {15}
     assert history["accuracy"][-1] > 0.8
     network.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -64,19 +68,53 @@ def test_the_first_epoch_is_what_keras_computes_from_the_same_batches(fit, sets)
     network, _ = fit(epochs=1, warp_strength=1.0)
     keras.utils.set_random_seed(0)
     expected = models.build_dense()
-    train.compile_model(expected, 9, 5e-3)
+    trained = recipes.compile_model(expected, 9, 5e-3)
     rng = np.random.default_rng((0, 0))
     order = rng.permutation(600)[:576].reshape(9, 64)
     warps = augment.random_warps(rng, 9).reshape(9, 1, 2, 28)
     images, labels = data.normalize(sets[0][0]), sets[0][1]
     for batch, batch_warps in zip(order, warps, strict=True):
-        expected.train_on_batch(np.asarray(augment.warp(images[batch], batch_warps)), labels[batch])
+        trained.train_on_batch(np.asarray(augment.warp(images[batch], batch_warps)), labels[batch])
     for ours, theirs in zip(network.get_weights(), expected.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=2e-4)
 
 
-def test_the_same_seed_gives_the_same_weights_to_the_bit(fit):
-    first, again, other = fit(seed=0)[0], fit(seed=0)[0], fit(seed=1)[0]
+def test_a_student_learns_what_its_teacher_says_rather_than_the_labels(fit, sets):
+    """The teacher says 1 more than the label; with a share of .7 the student believes it."""
+    images, labels = data.normalize(sets[0][0]), sets[0][1]
+    teacher = models.build_dense()
+    teacher.compile("adam", "sparse_categorical_crossentropy")
+    teacher.fit(images, (labels + 1) % 10, epochs=15, batch_size=32, verbose=0)
+    before = teacher.get_weights()
+    network, history = fit(epochs=15, teacher=teacher, warp_strength=0.0)
+    predictions = network.predict(images, verbose=0).argmax(axis=1)
+    assert (predictions == (labels + 1) % 10).mean() > 0.8
+    assert history["val_accuracy"][-1] < 0.2
+    assert all((a == b).all() for a, b in zip(before, teacher.get_weights(), strict=True))
+
+
+def test_the_loss_under_a_teacher_is_hintons(sets):
+    keras.utils.set_random_seed(0)
+    student, teacher = models.build_dense(), models.build_dense()
+    trained = recipes.compile_model(student, 1, 1e-3, teacher)
+    images, labels = data.normalize(sets[0][0][:50]), sets[0][1][:50]
+    ours, theirs = (
+        np.asarray(models.logits(network)(images), np.float64) for network in (student, teacher)
+    )
+
+    def softmax(logits):
+        return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+
+    hard = -np.log(softmax(ours)[range(50), labels]).mean()
+    soft, target = softmax(ours / 2), softmax(theirs / 2)
+    divergence = (target * np.log(target / soft)).sum(axis=1).mean()
+    loss = trained.compute_loss(x=images, y=labels, y_pred=trained(images))
+    assert float(loss) == pytest.approx(0.3 * hard + 0.7 * 2**2 * divergence, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["dense", "cnn"])
+def test_the_same_seed_gives_the_same_weights_to_the_bit(fit, name):
+    first, again, other = (fit(seed=seed, epochs=2, name=name)[0] for seed in (0, 0, 1))
     assert same_weights(first, again)
     assert not same_weights(first, other)
 
@@ -88,26 +126,31 @@ def test_any_batch_size_trains(fit, batch_size):
     assert 0 < history["accuracy"][0] <= 1
 
 
-def interrupted_fit(fit, monkeypatch, after):
-    """Train until the checkpoint of epoch `after` has been written, then stop."""
+def interrupted_fit(fit, monkeypatch, after, **options):
+    """Train until the checkpoint with so many (epochs, steps) has been written, then stop."""
     save = checkpoint.save
 
-    def save_and_stop(path, model, epoch, history, settings):
-        save(path, model, epoch, history, settings)
-        if epoch == after:
+    def save_and_stop(path, model, progress, history, settings):
+        save(path, model, progress, history, settings)
+        if (progress["epoch"], progress["step"]) == after:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(checkpoint, "save", save_and_stop)
         with pytest.raises(KeyboardInterrupt):
-            fit()
+            fit(**options)
 
 
-@pytest.mark.parametrize("after", [1, 3])
-def test_a_resumed_training_ends_with_the_same_weights_to_the_bit(fit, monkeypatch, after):
-    network, history = fit()
-    interrupted_fit(fit, monkeypatch, after)
-    resumed, resumed_history = fit(resume=True)
+@pytest.mark.parametrize(
+    ("name", "after"),
+    [("dense", (1, 0)), ("dense", (3, 0)), ("tiny", (0, 4)), ("tiny", (1, 8)), ("cnn", (1, 4))],
+)
+def test_a_resumed_training_ends_with_the_same_weights_to_the_bit(fit, monkeypatch, name, after):
+    monkeypatch.setitem(loop.STEPS_A_CALL, "large", 4)
+    options = {"name": name, "epochs": 4 if name == "dense" else 2}
+    network, history = fit(**options)
+    interrupted_fit(fit, monkeypatch, after, **options)
+    resumed, resumed_history = fit(resume=True, **options)
     assert same_weights(network, resumed)
     assert history == resumed_history
 
@@ -117,7 +160,7 @@ def test_resuming_refuses_other_settings_other_networks_and_damage(
 ):
     with pytest.raises(FileNotFoundError, match="no interrupted training"):
         fit(resume=True)
-    interrupted_fit(fit, monkeypatch, after=2)
+    interrupted_fit(fit, monkeypatch, after=(2, 0))
     with pytest.raises(ValueError, match="with seed 0, received 1"):
         fit(seed=1, resume=True)
     path = tmp_path / "checkpoint.npz"
@@ -137,13 +180,10 @@ def test_resuming_refuses_other_settings_other_networks_and_damage(
         fit(resume=True)
 
     path.write_bytes(whole)
-    small = keras.Sequential(
-        [keras.layers.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")]
-    )
-    train.compile_model(small, 36, 5e-3)
-    small.optimizer.build(small.trainable_variables)
+    tiny = recipes.compile_model(models.build_tiny(), 36, 5e-3)
+    tiny.optimizer.build(tiny.trainable_variables)
     with pytest.raises(ValueError, match="another network"):
-        checkpoint.load(path, small, {"seed": 0})
+        checkpoint.load(path, tiny, {"seed": 0})
 
 
 def test_a_loss_that_is_not_finite_stops_the_training(fit, tmp_path):

@@ -65,3 +65,38 @@ def test_a_certain_mistake_has_a_finite_loss():
 def test_accuracy_is_reported_with_counts_and_interval():
     text = metrics.format_accuracy(9891, 10000)
     assert text == "98.91% (9,891/10,000), 95% interval 98.69% to 99.10%"
+
+
+def test_comparison_against_hand_worked_numbers():
+    # Ten images that only the second reads, two that only the first does: of 12 tosses, 10 or
+    # more alike: 2 (1 + 12 + 66) / 4096.
+    labels = np.zeros(100, int)
+    first, second = np.zeros((2, 100), int)
+    first[:10], second[10:12] = 1, 1
+    first[12:15], second[12:15] = 2, 3
+    result = metrics.compare(labels, first, second)
+    assert result["both_right"] == 85
+    assert result["both_wrong"] == 3
+    assert result["only_first_right"] == 2
+    assert result["only_second_right"] == 10
+    assert result["difference"] == pytest.approx(0.08)
+    assert result["p_value"] == pytest.approx(2 * 79 / 4096)
+    # 8/102 -+ 1.959964 sqrt(13/102 - (8/102)^2) / sqrt(102)
+    assert result["difference_interval"] == pytest.approx((0.0108421, 0.1460206), abs=1e-6)
+
+
+def test_a_model_differs_from_itself_in_nothing():
+    labels = np.arange(10)
+    result = metrics.compare(labels, labels, labels)
+    assert result["p_value"] == 1
+    assert result["difference"] == 0
+    assert result["difference_interval"][0] < 0 < result["difference_interval"][1]
+
+
+def test_swapping_two_models_swaps_the_comparison():
+    rng = np.random.default_rng(0)
+    labels, first, second = rng.integers(0, 3, (3, 200))
+    forth, back = metrics.compare(labels, first, second), metrics.compare(labels, second, first)
+    assert forth["p_value"] == pytest.approx(back["p_value"])
+    assert forth["difference"] == -back["difference"]
+    assert forth["only_first_right"] == back["only_second_right"]

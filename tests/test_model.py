@@ -17,6 +17,7 @@ def test_the_dense_network_is_784_128_64_10():
         "flatten",
         "hidden_1",
         "hidden_2",
+        "logits",
         "probabilities",
     ]
     assert [w.shape for w in network.weights] == [
@@ -37,6 +38,64 @@ def test_the_dense_network_computes_what_its_weights_say():
     logits = np.maximum(hidden @ w2 + b2, 0) @ w3 + b3
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(network.predict(images, verbose=0), expected, atol=1e-5)
+
+
+@pytest.fixture
+def shaken_cnn():
+    """A convolutional network whose normalizations are far from doing nothing."""
+    network = models.build_cnn()
+    rng = np.random.default_rng(0)
+    for layer in network.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.set_weights([rng.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
+    return network
+
+
+def test_folding_changes_no_answer_and_leaves_nothing_to_normalize(shaken_cnn):
+    images = np.random.default_rng(1).random((20, 28, 28), np.float32)
+    folded = models.fold(shaken_cnn)
+    np.testing.assert_allclose(
+        folded.predict(images, verbose=0), shaken_cnn.predict(images, verbose=0), atol=1e-5
+    )
+    assert {type(layer).__name__ for layer in folded.layers} <= {
+        "Reshape", "Conv2D", "GlobalAveragePooling2D", "Dense", "Softmax"
+    }  # fmt: skip
+    low_precision = models.fold(folded, "bfloat16").predict(images, verbose=0)
+    np.testing.assert_allclose(low_precision, folded.predict(images, verbose=0), atol=0.02)
+
+
+@pytest.mark.parametrize(("name", "limit"), [("cnn", 400_000), ("tiny", 9_999)])
+def test_the_convolutional_networks_keep_to_their_size(name, limit):
+    assert models.fold(models.BUILDERS[name]()).count_params() <= limit
+
+
+def test_fused_normalization_is_keras_own():
+    ours = models.FusedBatchNormalization(momentum=0.9)
+    theirs = layers.BatchNormalization(momentum=0.9)
+    images = np.random.default_rng(0).normal(3, 2, (16, 5, 5, 8)).astype(np.float32)
+    for layer in (ours, theirs):
+        layer.build(images.shape)
+        layer.gamma.assign(np.linspace(0.5, 2, 8))
+        layer.beta.assign(np.linspace(-1, 1, 8))
+    for training, tolerance in ((True, 1e-4), (True, 1e-4), (False, 0.02)):
+        np.testing.assert_allclose(
+            ours(images, training=training), theirs(images, training=training), atol=tolerance
+        )
+    np.testing.assert_allclose(ours.moving_mean, theirs.moving_mean, rtol=1e-4)
+    # The fused operation keeps the unbiased variance: n / (n - 1) times the other.
+    np.testing.assert_allclose(ours.moving_variance, theirs.moving_variance, rtol=5e-3)
+
+
+def test_logits_are_the_logarithm_of_the_probabilities(shaken_cnn):
+    images = np.random.default_rng(1).random((5, 28, 28), np.float32)
+    logits = models.logits(shaken_cnn).predict(images, verbose=0)
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(shaken_cnn.predict(images, verbose=0), expected, rtol=1e-4)
+
+
+def test_a_model_of_another_make_cannot_be_folded():
+    with pytest.raises(ValueError, match="expected this project's logits"):
+        models.fold(classifier())
 
 
 def test_a_saved_model_comes_back_the_same_with_its_metadata(tmp_path):

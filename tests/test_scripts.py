@@ -24,7 +24,7 @@ def test_train_evaluate_predict(run_script, tiny_data, tmp_path):
     args = ("--data", "train.npz", "--model-path", model_path)
     trained = run_script("train.py", *args, *QUICK)
     assert (trained.returncode, trained.stderr) == (0, "")
-    assert "2/2" in trained.stdout
+    assert "20/20" in trained.stdout
     written = [line.removeprefix("Wrote ") for line in trained.stdout.splitlines()[-7:]]
     assert written == [
         str(model_path),
@@ -89,6 +89,42 @@ def test_evaluate_reports_what_the_models_predictions_add_up_to(
     assert results["num_correct"] == (probabilities.argmax(axis=1) == labels).sum()
 
 
+def test_compare_sets_two_models_side_by_side(run_script, tiny_data, dense_path, tmp_path):
+    trained = run_script("train.py", "--data", tiny_data, *QUICK, "--model-path", "b.keras")
+    assert trained.returncode == 0, trained.stderr
+    args = ("--data", tiny_data, "--results-file", "r.json")
+    done = run_script("evaluate.py", *args, "--compare", dense_path, "b.keras")
+    assert (done.returncode, done.stderr) == (0, "")
+    results = json.loads((tmp_path / "r.json").read_text())
+    first, second = (row["num_correct"] for row in results["models"])
+    assert results["both_right"] + results["only_first_right"] == first
+    assert results["both_right"] + results["only_second_right"] == second
+    assert results["difference"] == pytest.approx((second - first) / 120)
+    assert results["p_value"] < 0.05  # an untrained one against one that has learned something
+    assert "b.keras is better" in done.stdout
+    assert "Wrote plots/dense_and_b.png" in done.stdout
+    assert (tmp_path / "plots" / "dense_and_b.png").exists()
+
+    same = run_script("evaluate.py", "--data", tiny_data, "--compare", "b.keras", "b.keras")
+    assert "do not tell which is better" in same.stdout
+
+
+@pytest.mark.parametrize("name", ["tiny", "cnn"])
+def test_the_convolutional_networks_train_and_teach(run_script, tiny_data, tmp_path, name):
+    common = ("--data", tiny_data, *QUICK)
+    trained = run_script("train.py", *common, "--model", name)
+    assert (trained.returncode, trained.stderr) == (0, "")
+    teacher = f"saved_models/{name}.keras"
+    taught = run_script("train.py", *common, "--teacher", teacher)
+    assert (taught.returncode, taught.stderr) == (0, "")
+    metadata = json.loads((tmp_path / "saved_models" / "dense.json").read_text())
+    assert metadata["command"].endswith(f"--teacher {teacher}")
+    assert len(metadata["teacher_sha256"]) == 64
+    args = ("--data", tiny_data, "--model", name, "--results-file", "r.json")
+    assert run_script("evaluate.py", *args).returncode == 0
+    assert json.loads((tmp_path / "r.json").read_text())["model_path"] == teacher
+
+
 def test_predict_without_indices_draws_a_seeded_random_ten(
     run_script, tiny_data, dense_path, tmp_path
 ):
@@ -114,6 +150,8 @@ def test_predict_without_indices_draws_a_seeded_random_ten(
         (["evaluate.py", "--data", "none.npz"], "none.npz does not exist"),
         (["evaluate.py", "--data", "."], "is a folder"),
         (["evaluate.py", "--results-file", "/dev/null/r.json"], "cannot write to the folder"),
+        (["evaluate.py", "--compare", "one.keras"], "expected 2 arguments"),
+        (["train.py", "--teacher", "none.keras"], "none.keras does not exist"),
         (["evaluate.py", "extra"], "unrecognized arguments: extra"),
         (["train.py", "--epochs", "0"], "received '0', expected a whole number from 1"),
         (["train.py", "--batch-size", "many"], "received 'many'"),
