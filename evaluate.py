@@ -20,89 +20,68 @@ def parse_args(argv=None):
         help="set two models side by side, with a test of whether one is better "
         "(default: score one model)",
     )
+    parser.add_argument(
+        "--ensemble",
+        nargs="+",
+        type=cli.keras_file,
+        metavar="FILE.keras",
+        help="score the mean of these models' probabilities (default: score one model)",
+    )
+    parser.add_argument(
+        "--views",
+        type=cli.whole_number(1),
+        default=1,
+        help="average the answers to so many slightly warped views of each image, at so many "
+        "times the cost (default: %(default)s, the image as it is)",
+    )
     return parser.parse_args(argv)
 
 
-def format_report(scores):
-    """Format what `metrics.score` returned as a few lines and a table of digits."""
-    import metrics
+def predict(model_paths, images, num_views=1):
+    """Predict images by the mean of some models, and of some views of each image.
 
-    lines = [
-        f"Test accuracy: {metrics.format_accuracy(scores['num_correct'], scores['num_images'])}",
-        f"Test loss: {scores['loss']:.4f}",
-        f"Expected calibration error: {scores['ece']:.2%}",
-        "",
-        "digit  precision  recall      F1  images",
-    ]
-    for row in scores["per_digit"]:
-        lines.append(
-            f"{row['digit']:>5}  {row['precision']:>9.2%}  {row['recall']:>6.2%}  {row['f1']:>6.2%}"
-            f"  {row['num_images']:>6,}"
-        )
-    return "\n".join(lines)
+    Args:
+        model_paths: files of the models.
+        images: uint8 array of shape (n, 28, 28).
+        num_views: the image as it is, and so many less one warped half as much as in training.
 
-
-def format_comparison(paths, scores, comparison):
-    """Format what `metrics.score` and `metrics.compare` returned for two models as a table."""
-    import metrics
-
-    first, second = map(str, paths)
-    width = max(len(first), len(second))
-    lines = [
-        f"{path:<{width}}  {metrics.format_accuracy(row['num_correct'], row['num_images'])}, "
-        f"loss {row['loss']:.4f}, calibration error {row['ece']:.2%}"
-        for path, row in zip((first, second), scores, strict=True)
-    ]
-    low, high = comparison["difference_interval"]
-    better = second if comparison["difference"] > 0 else first
-    p_value = comparison["p_value"]
-    p_value = f"= {p_value:.2g}" if p_value >= 1e-4 else "< 0.0001"
-    verdict = (
-        f"{better} is better: by chance alone they would differ this much less than 1 time in 20."
-        if comparison["p_value"] < 0.05
-        else "These images do not tell which is better: chance alone may explain the difference."
-    )
-    return "\n".join(
-        [
-            *lines,
-            "",
-            f"both right {comparison['both_right']:,}, both wrong {comparison['both_wrong']:,}, "
-            f"only the first right {comparison['only_first_right']:,}, "
-            f"only the second right {comparison['only_second_right']:,}",
-            f"second less first: {100 * comparison['difference']:+.2f} percentage points, "
-            f"95% interval {100 * low:+.2f} to {100 * high:+.2f}; "
-            f"exact McNemar test: p {p_value}",
-            verdict,
-        ]
-    )
-
-
-def predict(model_path, images):
-    """Load a model and return its probabilities, float32 of shape (n, 10), for uint8 images."""
-    import model as models
+    Returns:
+        Probabilities, float32 of shape (n, 10).
+    """
+    import augment
+    import storage
 
     with cli.one_line_errors():
-        network = models.load(model_path)
-    return network.predict(data.normalize(images), batch_size=500, verbose=0)
+        networks = [storage.load(path) for path in model_paths]
+    images = data.normalize(images)
+    total = 0
+    for seed in range(num_views):
+        view = augment.view(images, seed) if seed else images
+        for network in networks:
+            total += network.predict(view, batch_size=500, verbose=0)
+    return total / (num_views * len(networks))
 
 
 def evaluate_one(args, images, labels):
     """Score the model asked for, draw its mistakes, and return `(results, files written)`."""
     import figures
     import metrics
-    import model as models
+    import storage
 
     plots = Path(args.plots_dir)
     with cli.one_line_errors():
-        model_path = models.find(args.model, args.model_path)
-        confusion_path = plots / f"{model_path.stem}_confusion_matrix.png"
-        mistakes_path = plots / f"{model_path.stem}_mistakes.png"
+        model_paths = args.ensemble or [storage.find(args.model, args.model_path)]
+        name = "ensemble" if args.ensemble else model_paths[0].stem
+        confusion_path = plots / f"{name}_confusion_matrix.png"
+        mistakes_path = plots / f"{name}_mistakes.png"
         files.check_writable(confusion_path)
         files.check_writable(mistakes_path)
-    print(f"Scoring {model_path} on {len(images):,} test images.", flush=True)
-    probabilities = predict(model_path, images)
+    views = f", {args.views} views of each" if args.views > 1 else ""
+    paths = ", ".join(map(str, model_paths))
+    print(f"Scoring {paths} on {len(images):,} test images{views}.", flush=True)
+    probabilities = predict(model_paths, images, args.views)
     scores = metrics.score(labels, probabilities)
-    print(format_report(scores))
+    print(metrics.format_report(scores))
 
     true_class = probabilities[range(len(labels)), labels]
     wrong = (probabilities.argmax(axis=1) != labels).nonzero()[0]
@@ -110,19 +89,19 @@ def evaluate_one(args, images, labels):
     accuracy = metrics.format_accuracy(scores["num_correct"], scores["num_images"])
     with cli.one_line_errors():
         figures.draw_confusion_matrix(
-            scores["confusion_matrix"], confusion_path, f"{model_path.stem}: {accuracy}"
+            scores["confusion_matrix"], confusion_path, f"{name}: {accuracy}"
         )
         figures.draw_readings(
             images[worst],
-            {model_path.stem: probabilities[worst]},
+            {name: probabilities[worst]},
             labels[worst],
             [f"image {index}" for index in worst],
             mistakes_path,
-            f"{model_path.stem}: {len(wrong)} test images not read as labelled, the worst first",
+            f"{name}: {len(wrong)} test images not read as labelled, the worst first",
         )
     renamed = {"accuracy": "test_accuracy", "loss": "test_loss"}
     results = {renamed.get(key, key): value for key, value in scores.items()}
-    return {"model_path": str(model_path)} | results, [confusion_path, mistakes_path]
+    return {"model_path": paths, "views": args.views} | results, [confusion_path, mistakes_path]
 
 
 def evaluate_two(args, images, labels):
@@ -138,11 +117,11 @@ def evaluate_two(args, images, labels):
     with cli.one_line_errors():
         files.check_writable(figure_path)
     print(f"Comparing two models on {len(images):,} test images.", flush=True)
-    readings = [predict(path, images) for path in paths]
+    readings = [predict([path], images, args.views) for path in paths]
     scores = [metrics.score(labels, probabilities) for probabilities in readings]
     predictions = [probabilities.argmax(axis=1) for probabilities in readings]
     comparison = metrics.compare(labels, *predictions)
-    print(format_comparison(paths, scores, comparison))
+    print(metrics.format_comparison(paths, scores, comparison))
 
     right = [row == labels for row in predictions]
     differ = (right[0] != right[1]).nonzero()[0]

@@ -135,3 +135,53 @@ def format_accuracy(num_correct, num_images):
         f"{num_correct / num_images:.2%} ({num_correct:,}/{num_images:,}), "
         f"95% interval {low:.2%} to {high:.2%}"
     )
+
+
+def format_report(scores):
+    """Format what `score` returned as a few lines and a table of digits."""
+    lines = [
+        f"Test accuracy: {format_accuracy(scores['num_correct'], scores['num_images'])}",
+        f"Test loss: {scores['loss']:.4f}",
+        f"Expected calibration error: {scores['ece']:.2%}",
+        "",
+        "digit  precision  recall      F1  images",
+    ]
+    for row in scores["per_digit"]:
+        lines.append(
+            f"{row['digit']:>5}  {row['precision']:>9.2%}  {row['recall']:>6.2%}  {row['f1']:>6.2%}"
+            f"  {row['num_images']:>6,}"
+        )
+    return "\n".join(lines)
+
+
+def format_comparison(paths, scores, comparison):
+    """Format what `score` and `compare` returned for two models as a table."""
+    first, second = map(str, paths)
+    width = max(len(first), len(second))
+    lines = [
+        f"{path:<{width}}  {format_accuracy(row['num_correct'], row['num_images'])}, "
+        f"loss {row['loss']:.4f}, calibration error {row['ece']:.2%}"
+        for path, row in zip((first, second), scores, strict=True)
+    ]
+    low, high = comparison["difference_interval"]
+    better = second if comparison["difference"] > 0 else first
+    p_value = comparison["p_value"]
+    p_value = f"= {p_value:.2g}" if p_value >= 1e-4 else "< 0.0001"
+    verdict = (
+        f"{better} is better: by chance alone they would differ this much less than 1 time in 20."
+        if comparison["p_value"] < 0.05
+        else "These images do not tell which is better: chance alone may explain the difference."
+    )
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"both right {comparison['both_right']:,}, both wrong {comparison['both_wrong']:,}, "
+            f"only the first right {comparison['only_first_right']:,}, "
+            f"only the second right {comparison['only_second_right']:,}",
+            f"second less first: {100 * comparison['difference']:+.2f} percentage points, "
+            f"95% interval {100 * low:+.2f} to {100 * high:+.2f}; "
+            f"exact McNemar test: p {p_value}",
+            verdict,
+        ]
+    )

@@ -1,18 +1,10 @@
-"""Builds, saves and loads the networks."""
-
-import importlib.metadata
-import zipfile
-from pathlib import Path
+"""Builds the networks."""
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
-import cli
-import files
 from data import IMAGE_SHAPE, NUM_CLASSES
-
-RELEASED_MODELS = Path(__file__).parent / "saved_models" / "released"
 
 
 @keras.saving.register_keras_serializable("digits")
@@ -111,6 +103,23 @@ def logits(model):
     return keras.Model(model.inputs[0], model.get_layer("logits").output, name=model.name)
 
 
+def mean_logits(models):
+    """A network whose softmax is the mean of the probabilities of several.
+
+    Args:
+        models: list of networks from `BUILDERS`, folded or not.
+
+    Returns:
+        A `keras.Model` that gives logits, on the networks' own weights.
+    """
+    if len(models) == 1:
+        return logits(models[0])
+    image = layers.Input(IMAGE_SHAPE, name="image")
+    log_probabilities = [ops.log_softmax(logits(model)(image)) for model in models]
+    total = ops.logsumexp(ops.stack(log_probabilities), axis=0)
+    return keras.Model(image, total - float(np.log(len(models))))
+
+
 def fold(model, dtype="float32"):
     """Fold each batch normalization into the convolution before it, for use after training.
 
@@ -156,116 +165,3 @@ def fold(model, dtype="float32"):
     for layer, values in zip(kept, weights, strict=True):
         layer.set_weights(values)
     return folded
-
-
-def save(model, path, metadata):
-    """Save a model, and what is known of it as JSON beside it.
-
-    Args:
-        model: a `keras.Model`.
-        path: file to write, ending in `.keras`; the JSON gets the same name with `.json`.
-        metadata: dict for the JSON.
-
-    Returns:
-        The two paths written.
-    """
-    path = Path(path)
-    # An uncompiled copy: with the optimizer's state the file would be three times as large.
-    bare = type(model).from_config(model.get_config())
-    bare.set_weights(model.get_weights())
-    with files.replacing(path) as temporary:
-        bare.save(temporary)
-    metadata_path = path.with_suffix(".json")
-    files.write_json(metadata_path, metadata)
-    return path, metadata_path
-
-
-def package_versions():
-    """Versions of the packages that a training's result depends on, as a dict."""
-    packages = ("keras", "tensorflow", "numpy")
-    return {package: importlib.metadata.version(package) for package in packages}
-
-
-def load(path):
-    """Load a model that `save` wrote, refusing what cannot be one of ours.
-
-    Code inside the file is never run: `safe_mode` stays on, and the file must be in the `.keras`
-    format, since the older HDF5 format may carry code.
-
-    Args:
-        path: a `.keras` file.
-
-    Returns:
-        An uncompiled `keras.Model`.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is damaged, wants to run code, or is not a digit classifier.
-    """
-    path = Path(path)
-    if not path.is_file():
-        problem = "is a folder" if path.is_dir() else "does not exist"
-        raise FileNotFoundError(
-            f"{path} {problem}: expected a .keras model; python train.py makes one"
-        )
-    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
-        raise ValueError(
-            f"{path} is not a whole .keras file (truncated, or another format): "
-            "train again with python train.py"
-        )
-    try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # a foreign or damaged file can make Keras raise nearly anything
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(
-            f"{path} cannot be loaded as a Keras model ({type(error).__name__}: {reason}): "
-            "train again with python train.py"
-        ) from None
-    _check_classifier(model, path)
-    return model
-
-
-def find(name, path=None, released=RELEASED_MODELS):
-    """Find the model file to use: the one asked for, else the user's own, else the released one.
-
-    Args:
-        name: a key of `BUILDERS`.
-        path: the file asked for, or None.
-        released: folder of the models that come with the project.
-
-    Returns:
-        Path of the model.
-
-    Raises:
-        FileNotFoundError: there is neither an own nor a released one.
-    """
-    if path is not None:
-        return Path(path)
-    own, released = cli.default_model_path(name), released / f"{name}.keras"
-    if own.exists():
-        return own
-    if not released.exists():
-        raise FileNotFoundError(f"there is no {own}: run python train.py first")
-    here = Path.cwd()
-    return released.relative_to(here) if released.is_relative_to(here) else released
-
-
-def _check_classifier(model, path):
-    try:
-        shapes = tuple(model.input_shape[1:]), tuple(model.output_shape[1:])
-    except (AttributeError, TypeError):  # several inputs or outputs, or never built
-        shapes = "several or unknown inputs and outputs", ""
-    if shapes != (IMAGE_SHAPE, (NUM_CLASSES,)):
-        raise ValueError(
-            f"{path} maps {shapes[0]} to {shapes[1]}, expected (28, 28) to (10,): "
-            "it is not a digit classifier of this project"
-        )
-    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
-        raise ValueError(f"{path} has weights that are NaN or infinite: train it again")
-    blank_and_full = np.stack([np.zeros(IMAGE_SHAPE, np.float32), np.ones(IMAGE_SHAPE, np.float32)])
-    outputs = keras.ops.convert_to_numpy(model(blank_and_full, training=False))
-    if outputs.min() < 0 or not np.allclose(outputs.sum(axis=1), 1, atol=1e-2):
-        raise ValueError(
-            f"{path} has outputs from {outputs.min():.3g} to {outputs.max():.3g} that are no "
-            "probabilities: its last layer must be a softmax"
-        )

@@ -91,13 +91,13 @@ def main(argv=None):
 
     cli.import_keras()
     import figures
-    import model as models
+    import storage
 
     with cli.one_line_errors():
-        model_path = models.find(args.model, args.model_path)
+        model_path = storage.find(args.model, args.model_path)
         figure_path = Path(args.plots_dir) / f"{model_path.stem}_predictions.png"
         files.check_writable(figure_path)
-        network = models.load(model_path)
+        network = storage.load(model_path)
     images, labels = images[indices], labels[indices]
     probabilities = network.predict(data.normalize(images), batch_size=1000, verbose=0)
     predictions = [describe(*values) for values in zip(indices, probabilities, labels, strict=True)]

@@ -48,7 +48,7 @@ def compile_model(network, num_steps, learning_rate, teacher=None):
         network: a `keras.Model` of `model.BUILDERS`.
         num_steps: steps of the whole training.
         learning_rate: peak of the schedule.
-        teacher: a trained network, or None.
+        teacher: a trained `keras.Model` that gives logits, or None.
 
     Returns:
         A compiled `keras.Model` that gives logits and trains the weights of `network`.
@@ -74,7 +74,7 @@ def compile_model(network, num_steps, learning_rate, teacher=None):
         # Keras 3.15 forgets the softmax where the loss is given by its name, the default.
         divergence = keras.losses.KLDivergence()
         trained = keras.distillation.Distiller(
-            teacher=models.logits(teacher),
+            teacher=teacher,
             student=trained,
             distillation_losses=keras.distillation.LogitsDistillation(TEMPERATURE, divergence),
             student_loss_weight=SHARE_OF_LABELS,

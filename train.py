@@ -26,9 +26,11 @@ def parse_args(argv=None):
     )
     parser.add_argument(
         "--teacher",
+        nargs="+",
         type=cli.keras_file,
         metavar="FILE.keras",
-        help="learn from this network's answers too (default: from the labels alone)",
+        help="learn from the answers of this network, or the mean of several, too "
+        "(default: from the labels alone)",
     )
     parser.add_argument(
         "--epochs",
@@ -102,16 +104,20 @@ def main(argv=None):
     import loop
     import metrics
     import model as models
+    import storage
 
     size = "small" if args.model == "dense" else "large"
     loop.use_threads(size)
     keras.utils.set_random_seed(args.seed)
     keras.config.set_dtype_policy(loop.fast_policy() if size == "large" else "float32")
-    teacher, teacher_sha256 = None, None
+    teacher, teacher_sha256 = None, []
     if args.teacher:
         with cli.one_line_errors():
-            teacher = models.fold(models.load(args.teacher), loop.fast_policy())
-            teacher_sha256 = hashlib.sha256(Path(args.teacher).read_bytes()).hexdigest()
+            folded = [models.fold(storage.load(path), loop.fast_policy()) for path in args.teacher]
+        teacher = models.mean_logits(folded)
+        teacher_sha256 = [
+            hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in args.teacher
+        ]
     network = models.BUILDERS[args.model]()
     steps_per_epoch = max(1, len(x_train) // args.batch_size)
     trainer = recipes.compile_model(
@@ -127,7 +133,7 @@ def main(argv=None):
         "teacher_sha256": teacher_sha256,
         "dtype_policy": keras.config.dtype_policy().name,
         "dataset_sha256": data.digest(images, labels),
-        "versions": models.package_versions(),
+        "versions": storage.package_versions(),
     }
     print(
         f"Training {args.model} ({network.count_params():,} parameters) on {len(x_train):,} "
@@ -172,7 +178,7 @@ def main(argv=None):
     }
     training_label = "training (warped images)" if args.augment == "warp" else "training"
     with cli.one_line_errors():
-        for path in models.save(network, model_path, metadata):
+        for path in storage.save(network, model_path, metadata):
             print(f"Wrote {path}")
         checkpoint_path.unlink(missing_ok=True)
         writers = {

@@ -71,31 +71,34 @@ def run_ours(seed):
 
     import loop
     import model as models
-    import train
+    import recipes
 
-    args = train.parse_args(["--augment", "none"])
-    loop.use_small_network_threads()
+    recipe = recipes.choose("dense", "none", teacher=None)
+    loop.use_threads("small")
     train_set, val_set = data.split_validation(*data.load_train())
     keras.utils.set_random_seed(seed)
     network = models.build_dense()
     curve = []
     start = time.perf_counter()
-    steps = args.epochs * (len(train_set[0]) // args.batch_size)
-    train.compile_model(network, steps, args.learning_rate)
+    steps = len(train_set[0]) // recipe["batch_size"]
+
+    def note(step, values):
+        if step % steps == 0:
+            curve.append((time.perf_counter() - start, values["val_accuracy"]))
+
+    trained = recipes.compile_model(network, recipe["epochs"] * steps, recipe["learning_rate"])
+    del recipe["learning_rate"]
     with tempfile.TemporaryDirectory() as folder:
         loop.fit(
-            network,
+            trained,
+            "small",
             train_set,
             val_set,
-            epochs=args.epochs,
-            batch_size=args.batch_size,
             seed=seed,
-            warp_strength=0.0,
             checkpoint_path=Path(folder) / "checkpoint.npz",
             settings={},
-            on_epoch_end=lambda epoch, values: curve.append(
-                (time.perf_counter() - start, values["val_accuracy"])
-            ),
+            on_progress=note,
+            **recipe,
         )
     return curve
 

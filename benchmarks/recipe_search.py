@@ -22,6 +22,7 @@ import data
 def main():
     """Train once a seed and print the summary."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="dense")
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--learning-rate", type=float, required=True)
     parser.add_argument("--batch-size", type=int, default=512)
@@ -33,21 +34,24 @@ def main():
 
     import loop
     import model as models
-    import train
+    import recipes
 
-    loop.use_small_network_threads()
+    size = "small" if args.model == "dense" else "large"
+    loop.use_threads(size)
+    keras.config.set_dtype_policy(loop.fast_policy() if size == "large" else "float32")
     images, labels = data.load_train()
     accuracies, losses, seconds = [], [], []
     for seed in range(args.seeds):
         train_set, val_set = data.split_validation(images, labels, seed=seed)
         keras.utils.set_random_seed(seed)
-        network = models.build_dense()
+        network = models.BUILDERS[args.model]()
         steps = args.epochs * (len(train_set[0]) // args.batch_size)
-        train.compile_model(network, steps, args.learning_rate)
+        trained = recipes.compile_model(network, steps, args.learning_rate)
         start = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
             history = loop.fit(
-                network,
+                trained,
+                size,
                 train_set,
                 val_set,
                 epochs=args.epochs,

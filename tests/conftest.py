@@ -47,8 +47,9 @@ def dense_path(tmp_path_factory):
     import keras
 
     import model as models
+    import storage
 
     keras.utils.set_random_seed(0)
     path = tmp_path_factory.mktemp("models") / "dense.keras"
-    models.save(models.build_dense(), path, {"seed": 0})
+    storage.save(models.build_dense(), path, {"seed": 0})
     return path

@@ -86,7 +86,7 @@ def test_a_student_learns_what_its_teacher_says_rather_than_the_labels(fit, sets
     teacher.compile("adam", "sparse_categorical_crossentropy")
     teacher.fit(images, (labels + 1) % 10, epochs=15, batch_size=32, verbose=0)
     before = teacher.get_weights()
-    network, history = fit(epochs=15, teacher=teacher, warp_strength=0.0)
+    network, history = fit(epochs=15, teacher=models.logits(teacher), warp_strength=0.0)
     predictions = network.predict(images, verbose=0).argmax(axis=1)
     assert (predictions == (labels + 1) % 10).mean() > 0.8
     assert history["val_accuracy"][-1] < 0.2
@@ -96,7 +96,7 @@ def test_a_student_learns_what_its_teacher_says_rather_than_the_labels(fit, sets
 def test_the_loss_under_a_teacher_is_hintons(sets):
     keras.utils.set_random_seed(0)
     student, teacher = models.build_dense(), models.build_dense()
-    trained = recipes.compile_model(student, 1, 1e-3, teacher)
+    trained = recipes.compile_model(student, 1, 1e-3, models.logits(teacher))
     images, labels = data.normalize(sets[0][0][:50]), sets[0][1][:50]
     ours, theirs = (
         np.asarray(models.logits(network)(images), np.float64) for network in (student, teacher)

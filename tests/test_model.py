@@ -8,6 +8,7 @@ import pytest
 from keras import layers
 
 import model as models
+import storage
 
 
 def test_the_dense_network_is_784_128_64_10():
@@ -93,6 +94,14 @@ def test_logits_are_the_logarithm_of_the_probabilities(shaken_cnn):
     np.testing.assert_allclose(shaken_cnn.predict(images, verbose=0), expected, rtol=1e-4)
 
 
+def test_the_mean_of_networks_is_that_of_their_probabilities(shaken_cnn):
+    images = np.random.default_rng(1).random((5, 28, 28), np.float32)
+    networks = [shaken_cnn, models.build_dense(), models.build_tiny()]
+    logits = models.mean_logits(networks).predict(images, verbose=0)
+    expected = np.mean([network.predict(images, verbose=0) for network in networks], axis=0)
+    np.testing.assert_allclose(np.exp(logits), expected, rtol=1e-4)
+
+
 def test_a_model_of_another_make_cannot_be_folded():
     with pytest.raises(ValueError, match="expected this project's logits"):
         models.fold(classifier())
@@ -100,12 +109,12 @@ def test_a_model_of_another_make_cannot_be_folded():
 
 def test_a_saved_model_comes_back_the_same_with_its_metadata(tmp_path):
     network = models.build_dense()
-    paths = models.save(
-        network, tmp_path / "mine.keras", {"seed": 3, "versions": models.package_versions()}
+    paths = storage.save(
+        network, tmp_path / "mine.keras", {"seed": 3, "versions": storage.package_versions()}
     )
     assert [path.name for path in paths] == ["mine.keras", "mine.json"]
     for saved, loaded in zip(
-        network.get_weights(), models.load(paths[0]).get_weights(), strict=True
+        network.get_weights(), storage.load(paths[0]).get_weights(), strict=True
     ):
         np.testing.assert_array_equal(saved, loaded)
     metadata = json.loads(paths[1].read_text())
@@ -117,7 +126,7 @@ def test_the_saved_file_leaves_the_optimizer_out(tmp_path):
     network = models.build_dense()
     network.compile("adam", "sparse_categorical_crossentropy")
     network.fit(np.zeros((4, 28, 28), np.float32), np.zeros(4), verbose=0)
-    path, _ = models.save(network, tmp_path / "compiled.keras", {})
+    path, _ = storage.save(network, tmp_path / "compiled.keras", {})
     assert path.stat().st_size < 1.3 * 4 * network.count_params()
 
 
@@ -146,7 +155,7 @@ def test_other_models_are_refused(tmp_path, options, message):
     path = tmp_path / "other.keras"
     classifier(**options).save(path)
     with pytest.raises(ValueError, match=message):
-        models.load(path)
+        storage.load(path)
 
 
 def test_a_model_with_two_inputs_is_refused(tmp_path):
@@ -154,7 +163,7 @@ def test_a_model_with_two_inputs_is_refused(tmp_path):
     outputs = layers.Dense(10, "softmax")(layers.Flatten()(layers.add([left, right])))
     keras.Model([left, right], outputs).save(tmp_path / "two.keras")
     with pytest.raises(ValueError, match="not a digit classifier"):
-        models.load(tmp_path / "two.keras")
+        storage.load(tmp_path / "two.keras")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -165,7 +174,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, value):
     network.set_weights(weights)
     network.save(tmp_path / "nan.keras")
     with pytest.raises(ValueError, match="NaN or infinite"):
-        models.load(tmp_path / "nan.keras")
+        storage.load(tmp_path / "nan.keras")
 
 
 def test_damaged_and_foreign_files_are_refused(tmp_path, dense_path):
@@ -181,14 +190,14 @@ def test_damaged_and_foreign_files_are_refused(tmp_path, dense_path):
         path = tmp_path / f"{name}.keras"
         path.write_bytes(content)
         with pytest.raises(ValueError, match=f"{name}.keras"):
-            models.load(path)
+            storage.load(path)
     with zipfile.ZipFile(tmp_path / "zip.keras", "w") as archive:
         archive.writestr("hello.txt", "hello")
     with pytest.raises(ValueError, match="cannot be loaded"):
-        models.load(tmp_path / "zip.keras")
+        storage.load(tmp_path / "zip.keras")
     (tmp_path / "dense.h5").write_bytes(whole)
     with pytest.raises(ValueError, match=r"not a whole \.keras file"):
-        models.load(tmp_path / "dense.h5")
+        storage.load(tmp_path / "dense.h5")
 
 
 def test_a_model_naming_a_python_class_outside_keras_is_refused(tmp_path, dense_path):
@@ -202,29 +211,29 @@ def test_a_model_naming_a_python_class_outside_keras_is_refused(tmp_path, dense_
                 content = json.dumps(config)
             target.writestr(name, content)
     with pytest.raises(ValueError, match="cannot be loaded"):
-        models.load(path)
+        storage.load(path)
 
 
 def test_a_missing_model_is_named_with_the_way_out(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"does not exist.*train\.py"):
-        models.load(tmp_path / "none.keras")
+        storage.load(tmp_path / "none.keras")
 
 
 def test_the_users_own_model_comes_before_the_released_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     released = tmp_path / "released"
     with pytest.raises(FileNotFoundError, match=r"run python train\.py"):
-        models.find("dense", released=released)
+        storage.find("dense", released=released)
     released.mkdir()
     (released / "dense.keras").touch()
-    assert models.find("dense", released=released) == Path("released/dense.keras")
+    assert storage.find("dense", released=released) == Path("released/dense.keras")
     Path("saved_models").mkdir()
     Path("saved_models/dense.keras").touch()
-    assert models.find("dense", released=released) == Path("saved_models/dense.keras")
-    assert models.find("dense", "x.keras", released) == Path("x.keras")
+    assert storage.find("dense", released=released) == Path("saved_models/dense.keras")
+    assert storage.find("dense", "x.keras", released) == Path("x.keras")
 
 
 def test_the_released_model_is_whole_and_says_how_it_was_made():
-    path = models.RELEASED_MODELS / "dense.keras"
+    path = storage.RELEASED_MODELS / "dense.keras"
     metadata = json.loads(path.with_suffix(".json").read_text())
-    assert models.load(path).count_params() == metadata["num_parameters"]
+    assert storage.load(path).count_params() == metadata["num_parameters"]

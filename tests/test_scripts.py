@@ -78,11 +78,11 @@ def test_train_evaluate_predict(run_script, tiny_data, tmp_path):
 def test_evaluate_reports_what_the_models_predictions_add_up_to(
     run_script, tiny_data, dense_path, tmp_path
 ):
-    import model as models
+    import storage
 
     with np.load(tiny_data) as arrays:
         images, labels = arrays["x_test"], arrays["y_test"]
-    probabilities = models.load(dense_path).predict(images / np.float32(255), verbose=0)
+    probabilities = storage.load(dense_path).predict(images / np.float32(255), verbose=0)
     args = ("--data", tiny_data, "--model-path", dense_path, "--results-file", "r.json")
     assert run_script("evaluate.py", *args).returncode == 0
     results = json.loads((tmp_path / "r.json").read_text())
@@ -119,7 +119,7 @@ def test_the_convolutional_networks_train_and_teach(run_script, tiny_data, tmp_p
     assert (taught.returncode, taught.stderr) == (0, "")
     metadata = json.loads((tmp_path / "saved_models" / "dense.json").read_text())
     assert metadata["command"].endswith(f"--teacher {teacher}")
-    assert len(metadata["teacher_sha256"]) == 64
+    assert [len(digest) for digest in metadata["teacher_sha256"]] == [64]
     args = ("--data", tiny_data, "--model", name, "--results-file", "r.json")
     assert run_script("evaluate.py", *args).returncode == 0
     assert json.loads((tmp_path / "r.json").read_text())["model_path"] == teacher
@@ -235,7 +235,7 @@ def test_ctrl_c_ends_training_with_status_130_and_leaves_the_old_model(tiny_data
 
 def test_a_killed_training_resumes_to_the_same_weights_to_the_bit(run_script, tiny_data, tmp_path):
     """Killed twice at random moments, against a training left alone."""
-    import model as models
+    import storage
 
     flags = ("--data", tiny_data, "--epochs", 1200, "--batch-size", 64)
     alone = run_script("train.py", *flags, "--model-path", "alone.keras")
@@ -254,8 +254,8 @@ def test_a_killed_training_resumes_to_the_same_weights_to_the_bit(run_script, ti
     assert training.wait() == 0, training.stderr.read()
     assert kills
     for left, right in zip(
-        models.load(tmp_path / "alone.keras").get_weights(),
-        models.load(tmp_path / "mine.keras").get_weights(),
+        storage.load(tmp_path / "alone.keras").get_weights(),
+        storage.load(tmp_path / "mine.keras").get_weights(),
         strict=True,
     ):
         np.testing.assert_array_equal(left, right)
