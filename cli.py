@@ -159,7 +159,8 @@ def add_results_flag(parser):
         "--results-file",
         type=json_file,
         metavar="FILE.json",
-        help="write the numbers here too (default: they are only printed)",
+        help="write the numbers here too; the model's own .json keeps what it says already "
+        "(default: they are only printed)",
     )
 
 

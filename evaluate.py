@@ -101,7 +101,8 @@ def evaluate_one(args, images, labels):
         )
     renamed = {"accuracy": "test_accuracy", "loss": "test_loss"}
     results = {renamed.get(key, key): value for key, value in scores.items()}
-    return {"model_path": paths, "views": args.views} | results, [confusion_path, mistakes_path]
+    results = {"model_path": paths, "views": args.views} | results
+    return results, [confusion_path, mistakes_path]
 
 
 def evaluate_two(args, images, labels):
@@ -154,7 +155,7 @@ def main(argv=None):
     results, written = (evaluate_two if args.compare else evaluate_one)(args, images, labels)
     if args.results_file:
         with cli.one_line_errors():
-            files.write_json(args.results_file, results)
+            files.write_results(args.results_file, results)
         written.append(args.results_file)
     for path in written:
         print(f"Wrote {path}")

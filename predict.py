@@ -114,7 +114,7 @@ def main(argv=None):
         )
         written = [figure_path]
         if args.results_file:
-            files.write_json(
+            files.write_results(
                 args.results_file, {"model_path": str(model_path), "predictions": predictions}
             )
             written.append(args.results_file)

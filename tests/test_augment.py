@@ -3,6 +3,7 @@ import pytest
 from scipy.ndimage import map_coordinates
 
 import augment
+import data
 
 
 def warp(images, warps):
@@ -110,3 +111,15 @@ def test_a_warped_digit_stays_in_range_and_keeps_its_ink():
     ink = warped.sum(axis=(1, 2)) / digits.sum(axis=(1, 2))
     assert 0.97 < ink.mean() < 1.03
     assert 0.6 < ink.min() < ink.max() < 1.5
+
+
+def test_a_view_is_a_little_warp_of_each_image_in_a_way_of_its_own():
+    images = data.normalize(data.load_test()[0][:1200].copy())
+    first, again, second = (augment.view(images, seed) for seed in (1, 1, 2))
+    assert first.shape == images.shape
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - second).mean() > 0.01
+    assert np.abs(first - images).mean() < 0.1
+    same = np.repeat(images[:1], 2, axis=0)
+    left, right = augment.view(same, 1)
+    assert np.abs(left - right).mean() > 0.005

@@ -109,6 +109,28 @@ def test_compare_sets_two_models_side_by_side(run_script, tiny_data, dense_path,
     assert "do not tell which is better" in same.stdout
 
 
+def test_an_ensemble_and_views_are_averaged(run_script, tiny_data, dense_path, tmp_path):
+    import augment
+    import data
+    import storage
+
+    trained = run_script("train.py", "--data", tiny_data, *QUICK, "--model-path", "b.keras")
+    assert trained.returncode == 0, trained.stderr
+    args = ("--ensemble", dense_path, "b.keras", "--views", 3, "--results-file", "r.json")
+    done = run_script("evaluate.py", "--data", tiny_data, *args)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "3 views of each" in done.stdout
+    images, labels = data.load_test(tiny_data)
+    images = data.normalize(images)
+    views = [images, augment.view(images, 1), augment.view(images, 2)]
+    networks = [storage.load(dense_path), storage.load(tmp_path / "b.keras")]
+    mean = np.mean([n.predict(view, verbose=0) for n in networks for view in views], axis=0)
+    results = json.loads((tmp_path / "r.json").read_text())
+    expected = -np.log(mean[range(len(labels)), labels]).mean()
+    assert results["test_loss"] == pytest.approx(expected, rel=1e-4)
+    assert (tmp_path / "plots" / "ensemble_mistakes.png").exists()
+
+
 @pytest.mark.parametrize("name", ["tiny", "cnn"])
 def test_the_convolutional_networks_train_and_teach(run_script, tiny_data, tmp_path, name):
     common = ("--data", tiny_data, *QUICK)

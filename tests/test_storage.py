@@ -1,0 +1,143 @@
+import json
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import model as models
+import storage
+
+
+def test_a_saved_model_comes_back_the_same_with_its_metadata(tmp_path):
+    network = models.build_dense()
+    paths = storage.save(
+        network, tmp_path / "mine.keras", {"seed": 3, "versions": storage.package_versions()}
+    )
+    assert [path.name for path in paths] == ["mine.keras", "mine.json"]
+    for saved, loaded in zip(
+        network.get_weights(), storage.load(paths[0]).get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(saved, loaded)
+    metadata = json.loads(paths[1].read_text())
+    assert metadata["seed"] == 3
+    assert metadata["versions"]["keras"] == keras.__version__
+
+
+def test_the_saved_file_leaves_the_optimizer_out(tmp_path):
+    network = models.build_dense()
+    network.compile("adam", "sparse_categorical_crossentropy")
+    network.fit(np.zeros((4, 28, 28), np.float32), np.zeros(4), verbose=0)
+    path, _ = storage.save(network, tmp_path / "compiled.keras", {})
+    assert path.stat().st_size < 1.3 * 4 * network.count_params()
+
+
+def classifier(input_shape=(28, 28), units=10, activation="softmax", extra=()):
+    return keras.Sequential(
+        [
+            layers.Input(input_shape),
+            layers.Flatten(),
+            *extra,
+            layers.Dense(units, activation=activation),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"input_shape": (32, 32)}, "expected \\(28, 28\\)"),
+        ({"units": 26}, "to \\(26,\\), expected"),
+        ({"activation": None}, "probabilities"),
+        ({"activation": "tanh"}, "probabilities"),
+        ({"extra": [layers.Lambda(lambda x: x * 2)]}, "cannot be loaded.*[Ll]ambda"),
+    ],
+)
+def test_other_models_are_refused(tmp_path, options, message):
+    path = tmp_path / "other.keras"
+    classifier(**options).save(path)
+    with pytest.raises(ValueError, match=message):
+        storage.load(path)
+
+
+def test_a_model_with_two_inputs_is_refused(tmp_path):
+    left, right = layers.Input((28, 28)), layers.Input((28, 28))
+    outputs = layers.Dense(10, "softmax")(layers.Flatten()(layers.add([left, right])))
+    keras.Model([left, right], outputs).save(tmp_path / "two.keras")
+    with pytest.raises(ValueError, match="not a digit classifier"):
+        storage.load(tmp_path / "two.keras")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused(tmp_path, value):
+    network = classifier()
+    weights = network.get_weights()
+    weights[0][5, 5] = value
+    network.set_weights(weights)
+    network.save(tmp_path / "nan.keras")
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        storage.load(tmp_path / "nan.keras")
+
+
+def test_damaged_and_foreign_files_are_refused(tmp_path, dense_path):
+    whole = dense_path.read_bytes()
+    contents = {
+        "truncated": whole[: len(whole) // 2],
+        "empty": b"",
+        "text": b"not a model",
+        "hdf5": b"\x89HDF\r\n\x1a\n" + bytes(100),
+        "damaged": whole[:5000] + b"\xff" * 3000 + whole[8000:],
+    }
+    for name, content in contents.items():
+        path = tmp_path / f"{name}.keras"
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=f"{name}.keras"):
+            storage.load(path)
+    with zipfile.ZipFile(tmp_path / "zip.keras", "w") as archive:
+        archive.writestr("hello.txt", "hello")
+    with pytest.raises(ValueError, match="cannot be loaded"):
+        storage.load(tmp_path / "zip.keras")
+    (tmp_path / "dense.h5").write_bytes(whole)
+    with pytest.raises(ValueError, match=r"not a whole \.keras file"):
+        storage.load(tmp_path / "dense.h5")
+
+
+def test_a_model_naming_a_python_class_outside_keras_is_refused(tmp_path, dense_path):
+    path = tmp_path / "code.keras"
+    with zipfile.ZipFile(dense_path) as source, zipfile.ZipFile(path, "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            if name == "config.json":
+                config = json.loads(content)
+                config["config"]["layers"][1] |= {"module": "subprocess", "class_name": "Popen"}
+                content = json.dumps(config)
+            target.writestr(name, content)
+    with pytest.raises(ValueError, match="cannot be loaded"):
+        storage.load(path)
+
+
+def test_a_missing_model_is_named_with_the_way_out(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"does not exist.*train\.py"):
+        storage.load(tmp_path / "none.keras")
+
+
+def test_the_users_own_model_comes_before_the_released_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    released = tmp_path / "released"
+    with pytest.raises(FileNotFoundError, match=r"run python train\.py"):
+        storage.find("dense", released=released)
+    released.mkdir()
+    (released / "dense.keras").touch()
+    assert storage.find("dense", released=released) == Path("released/dense.keras")
+    Path("saved_models").mkdir()
+    Path("saved_models/dense.keras").touch()
+    assert storage.find("dense", released=released) == Path("saved_models/dense.keras")
+    assert storage.find("dense", "x.keras", released) == Path("x.keras")
+
+
+def test_the_released_model_is_whole_and_says_how_it_was_made():
+    path = storage.RELEASED_MODELS / "dense.keras"
+    metadata = json.loads(path.with_suffix(".json").read_text())
+    assert storage.load(path).count_params() == metadata["num_parameters"]
