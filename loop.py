@@ -16,6 +16,9 @@ import checkpoint
 # in one call. A large one has time for a warp an image, and returns every second or so.
 IMAGES_A_WARP = {"small": 64, "large": 1}
 STEPS_A_CALL = {"small": None, "large": 16}
+# Batch normalization learns the statistics of what it sees, and warping blurs: without some images
+# as they are, a network would be off its stride on every one that is not warped.
+SHARE_UNWARPED = {"small": 0.0, "large": 0.25}
 EVALUATION_BATCH_SIZE = {"small": 2500, "large": 500}
 SECONDS_BETWEEN_CHECKPOINTS = 1.0
 
@@ -113,6 +116,7 @@ def fit(
         rng = np.random.default_rng((seed, epoch))
         order = rng.permutation(num_images)[: steps * batch_size].reshape(steps, batch_size)
         warps = augment.random_warps(rng, steps * num_warps, warp_strength)
+        warps[rng.random(len(warps)) < SHARE_UNWARPED[size]] = 0
         warps = warps.reshape(steps, num_warps, *warps.shape[1:])
         for start in range(state["step"], steps, STEPS_A_CALL[size] or steps):
             end = min(start + (STEPS_A_CALL[size] or steps), steps)

@@ -79,6 +79,16 @@ def test_the_first_epoch_is_what_keras_computes_from_the_same_batches(fit, sets)
         np.testing.assert_allclose(ours, theirs, atol=2e-4)
 
 
+def test_a_share_of_the_images_stays_unwarped(fit, monkeypatch):
+    """With a share of all, the strength of the warps does not matter; with none it does."""
+    monkeypatch.setitem(loop.SHARE_UNWARPED, "large", 1.0)
+    weak, strong = (fit(name="tiny", epochs=1, warp_strength=s)[0] for s in (0.5, 2.0))
+    assert same_weights(weak, strong)
+    monkeypatch.setitem(loop.SHARE_UNWARPED, "large", 0.0)
+    weak, strong = (fit(name="tiny", epochs=1, warp_strength=s)[0] for s in (0.5, 2.0))
+    assert not same_weights(weak, strong)
+
+
 def test_a_student_learns_what_its_teacher_says_rather_than_the_labels(fit, sets):
     """The teacher says 1 more than the label; with a share of .7 the student believes it."""
     images, labels = data.normalize(sets[0][0]), sets[0][1]
