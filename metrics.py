@@ -1,6 +1,8 @@
 """Scores predictions."""
 
 import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
 from scipy.stats import binomtest, norm
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
@@ -47,6 +49,28 @@ def expected_calibration_error(labels, probabilities, num_bins=15):
     bins = np.clip(np.ceil(confidences * num_bins).astype(int) - 1, 0, num_bins - 1)
     gaps = np.bincount(bins, weights=correct - confidences.astype(np.float64), minlength=num_bins)
     return float(np.abs(gaps).sum() / len(labels))
+
+
+def fit_temperature(labels, logits):
+    """Find the number to divide logits by so that they are as sure as they are right.
+
+    The one that gives the least cross-entropy (C. Guo et al., "On calibration of modern neural
+    networks", ICML 2017, section 4.2). It changes no answer, only how sure each is.
+
+    Args:
+        labels: integers of shape (n,), of images that the network was not trained on.
+        logits: floats of shape (n, 10).
+
+    Returns:
+        float between 0.1 and 10; above 1 the network was too sure.
+    """
+    rows = np.arange(len(labels))
+
+    def cross_entropy(log_temperature):
+        return -log_softmax(logits / np.exp(log_temperature), axis=1)[rows, labels].mean()
+
+    bounds = np.log([0.1, 10])
+    return float(np.exp(minimize_scalar(cross_entropy, bounds=bounds, method="bounded").x))
 
 
 def score(labels, probabilities):

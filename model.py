@@ -125,6 +125,17 @@ def mean_logits(models):
     return keras.Model(image, total - float(np.log(len(models))))
 
 
+def divide_logits(model, temperature):
+    """Divide the logits of a network by a number, in its weights: above 1 it gets less sure.
+
+    Args:
+        model: a network from `BUILDERS`, folded or not; changed in place.
+        temperature: float above 0.
+    """
+    layer = model.get_layer("logits")
+    layer.set_weights([values / temperature for values in layer.get_weights()])
+
+
 def fold(model, dtype="float32"):
     """Fold each batch normalization into the convolution before it, for use after training.
 

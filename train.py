@@ -162,8 +162,11 @@ def main(argv=None):
         )
     seconds = time.perf_counter() - start
     network = models.fold(network)
-    probabilities = network.predict(data.normalize(x_val), batch_size=500, verbose=0)
-    scores = metrics.score(y_val, probabilities)
+    val_images = data.normalize(x_val)
+    val_logits = models.logits(network).predict(val_images, batch_size=500, verbose=0)
+    temperature = metrics.fit_temperature(y_val, val_logits)
+    models.divide_logits(network, temperature)
+    scores = metrics.score(y_val, network.predict(val_images, batch_size=500, verbose=0))
     resumed = " since resuming" if args.resume else ""
     print(f"Trained in {seconds:.1f} s{resumed}: validation accuracy {scores['accuracy']:.2%}.")
 
@@ -173,6 +176,7 @@ def main(argv=None):
         "val_accuracy": scores["accuracy"],
         "val_loss": scores["loss"],
         "val_ece": scores["ece"],
+        "temperature": temperature,
         # Those before an interruption are not known.
         "seconds": None if args.resume else round(seconds, 2),
     }

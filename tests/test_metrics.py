@@ -100,3 +100,12 @@ def test_swapping_two_models_swaps_the_comparison():
     assert forth["p_value"] == pytest.approx(back["p_value"])
     assert forth["difference"] == -back["difference"]
     assert forth["only_first_right"] == back["only_second_right"]
+
+
+def test_the_temperature_of_labels_drawn_at_a_temperature_is_found():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 3, (50_000, 10))
+    for temperature in (0.5, 1, 2.5):
+        # Gumbel's trick draws a label from the softmax of the logits.
+        labels = (logits / temperature + rng.gumbel(size=logits.shape)).argmax(axis=1)
+        assert metrics.fit_temperature(labels, logits) == pytest.approx(temperature, rel=0.03)

@@ -89,6 +89,14 @@ def test_logits_are_the_logarithm_of_the_probabilities(shaken_cnn):
     np.testing.assert_allclose(shaken_cnn.predict(images, verbose=0), expected, rtol=1e-4)
 
 
+def test_dividing_the_logits_changes_how_sure_a_network_is_but_no_answer(shaken_cnn):
+    images = np.random.default_rng(1).random((5, 28, 28), np.float32)
+    network = models.fold(shaken_cnn)
+    before = models.logits(network).predict(images, verbose=0)
+    models.divide_logits(network, 2)
+    np.testing.assert_allclose(models.logits(network).predict(images, verbose=0), before / 2)
+
+
 def test_the_mean_of_networks_is_that_of_their_probabilities(shaken_cnn):
     images = np.random.default_rng(1).random((5, 28, 28), np.float32)
     networks = [shaken_cnn, models.build_dense(), models.build_tiny()]

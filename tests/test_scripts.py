@@ -45,6 +45,7 @@ def test_train_evaluate_predict(run_script, tiny_data, tmp_path):
     assert metadata["seed"] == 0
     assert metadata["arguments"]["epochs"] == 2
     assert metadata["val_accuracy"] == pytest.approx(float(rows[-1]["val_accuracy"]))
+    assert metadata["val_loss"] < float(rows[-1]["val_loss"])  # by the temperature
     assert len(metadata["dataset_sha256"]) == 64
     assert metadata["seconds"] > 0
 

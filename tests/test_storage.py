@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from keras import layers
 
+import data
+import metrics
 import model as models
 import storage
 
@@ -137,7 +139,19 @@ def test_the_users_own_model_comes_before_the_released_one(tmp_path, monkeypatch
     assert storage.find("dense", "x.keras", released) == Path("x.keras")
 
 
-def test_the_released_model_is_whole_and_says_how_it_was_made():
-    path = storage.RELEASED_MODELS / "dense.keras"
+@pytest.mark.parametrize("name", ["dense", "cnn", "tiny"])
+def test_a_released_model_is_whole_and_as_good_as_its_json_and_the_readme_say(name):
+    path = storage.RELEASED_MODELS / f"{name}.keras"
+    assert path.stat().st_size < 5_000_000
     metadata = json.loads(path.with_suffix(".json").read_text())
-    assert storage.load(path).count_params() == metadata["num_parameters"]
+    assert metadata["command"].startswith("python train.py")
+    assert {"seed", "versions", "dataset_sha256", "val_accuracy"} <= metadata.keys()
+    network = storage.load(path)
+    assert network.count_params() == metadata["num_parameters"]
+    images, labels = data.load_test()
+    scores = metrics.score(labels, network.predict(data.normalize(images), 500, verbose=0))
+    # Another processor rounds otherwise, which may tip an image or two.
+    assert abs(scores["num_correct"] - metadata["num_correct"]) <= 3
+    assert scores["ece"] <= 0.002 + 0.0003
+    readme = (Path(storage.__file__).parent / "README.md").read_text()
+    assert f"{metadata['test_accuracy']:.2%} ({metadata['num_correct']:,}/10,000)" in readme
