@@ -108,13 +108,14 @@ def view(images, seed, strength=0.5):
     return np.concatenate(warped)
 
 
-def warp_examples(images, labels, seed, num_copies=9):
-    """Warp the first image of some digits as training does, for a figure.
+def warp_examples(images, labels, seed, strength, num_copies=9):
+    """Warp the first image of some digits, for a figure.
 
     Args:
         images: uint8 array of shape (n, 28, 28).
         labels: integers of shape (n,).
         seed: of the warps.
+        strength: as of `random_warps`.
         num_copies: warped copies of each image.
 
     Returns:
@@ -122,7 +123,7 @@ def warp_examples(images, labels, seed, num_copies=9):
     """
     digits = (2, 3, 4, 7, 8)
     examples = normalize(images[[int((labels == digit).argmax()) for digit in digits]])
-    warps = random_warps(np.random.default_rng(seed), len(digits) * num_copies)
+    warps = random_warps(np.random.default_rng(seed), len(digits) * num_copies, strength)
     warped = ops.convert_to_numpy(warp(examples.repeat(num_copies, axis=0), warps))
     return examples, warped.reshape(len(digits), num_copies, *examples.shape[1:])
 

@@ -80,4 +80,6 @@ def load(path, model, settings):
 
 
 def _variables(model):
-    return [*model.variables, *model.optimizer.variables]
+    # Of a Distiller only the student: its teacher does not change.
+    trained = getattr(model, "student", model)
+    return [*trained.variables, *model.optimizer.variables]

@@ -159,7 +159,7 @@ def add_results_flag(parser):
         "--results-file",
         type=json_file,
         metavar="FILE.json",
-        help="write the numbers here too; the model's own .json keeps what it says already "
+        help="write the numbers here too; the model's own .json keeps what else it says "
         "(default: they are only printed)",
     )
 

@@ -12,7 +12,8 @@ def parse_args(argv=None):
     parser = cli.Parser("Score a trained network on all the test images.")
     cli.add_common_flags(parser)
     cli.add_results_flag(parser)
-    parser.add_argument(
+    several = parser.add_mutually_exclusive_group()
+    several.add_argument(
         "--compare",
         nargs=2,
         type=cli.keras_file,
@@ -20,7 +21,7 @@ def parse_args(argv=None):
         help="set two models side by side, with a test of whether one is better "
         "(default: score one model)",
     )
-    parser.add_argument(
+    several.add_argument(
         "--ensemble",
         nargs="+",
         type=cli.keras_file,
@@ -34,25 +35,25 @@ def parse_args(argv=None):
         help="average the answers to so many slightly warped views of each image, at so many "
         "times the cost (default: %(default)s, the image as it is)",
     )
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.model_path and (args.compare or args.ensemble):
+        parser.error("received --model-path beside --compare or --ensemble, expected one of them")
+    return args
 
 
-def predict(model_paths, images, num_views=1):
-    """Predict images by the mean of some models, and of some views of each image.
+def predict(networks, images, num_views):
+    """Predict images by the mean of some networks, and of some views of each image.
 
     Args:
-        model_paths: files of the models.
+        networks: list of `keras.Model`.
         images: uint8 array of shape (n, 28, 28).
-        num_views: the image as it is, and so many less one warped half as much as in training.
+        num_views: the image as it is, and so many less one warped at half of augment.py's ranges.
 
     Returns:
         Probabilities, float32 of shape (n, 10).
     """
     import augment
-    import storage
 
-    with cli.one_line_errors():
-        networks = [storage.load(path) for path in model_paths]
     images = data.normalize(images)
     total = 0
     for seed in range(num_views):
@@ -76,10 +77,11 @@ def evaluate_one(args, images, labels):
         mistakes_path = plots / f"{name}_mistakes.png"
         files.check_writable(confusion_path)
         files.check_writable(mistakes_path)
-    views = f", {args.views} views of each" if args.views > 1 else ""
+        networks = [storage.load(path) for path in model_paths]
+        kept = storage.read_kept_results(args.results_file, model_paths)
     paths = ", ".join(map(str, model_paths))
-    print(f"Scoring {paths} on {len(images):,} test images{views}.", flush=True)
-    probabilities = predict(model_paths, images, args.views)
+    print(f"Scoring {paths} on {len(images):,} test images{_views(args)}.", flush=True)
+    probabilities = predict(networks, images, args.views)
     scores = metrics.score(labels, probabilities)
     print(metrics.format_report(scores))
 
@@ -101,7 +103,7 @@ def evaluate_one(args, images, labels):
         )
     renamed = {"accuracy": "test_accuracy", "loss": "test_loss"}
     results = {renamed.get(key, key): value for key, value in scores.items()}
-    results = {"model_path": paths, "views": args.views} | results
+    results = kept | {"model_path": paths, "views": args.views} | results
     return results, [confusion_path, mistakes_path]
 
 
@@ -109,6 +111,7 @@ def evaluate_two(args, images, labels):
     """Compare two models, draw where they differ, and return `(results, files written)`."""
     import figures
     import metrics
+    import storage
 
     paths = [Path(path) for path in args.compare]
     names = [path.stem for path in paths]
@@ -117,8 +120,10 @@ def evaluate_two(args, images, labels):
     figure_path = Path(args.plots_dir) / f"{names[0]}_and_{names[1]}.png".replace(" ", "_")
     with cli.one_line_errors():
         files.check_writable(figure_path)
-    print(f"Comparing two models on {len(images):,} test images.", flush=True)
-    readings = [predict([path], images, args.views) for path in paths]
+        networks = [storage.load(path) for path in paths]
+        storage.read_kept_results(args.results_file, paths)  # only to refuse a model's JSON
+    print(f"Comparing two models on {len(images):,} test images{_views(args)}.", flush=True)
+    readings = [predict([network], images, args.views) for network in networks]
     scores = [metrics.score(labels, probabilities) for probabilities in readings]
     predictions = [probabilities.argmax(axis=1) for probabilities in readings]
     comparison = metrics.compare(labels, *predictions)
@@ -140,7 +145,11 @@ def evaluate_two(args, images, labels):
          row["num_correct"], "test_loss": row["loss"], "ece": row["ece"]}
         for path, row in zip(paths, scores, strict=True)
     ]  # fmt: skip
-    return {"models": models} | comparison, [figure_path]
+    return {"models": models, "views": args.views} | comparison, [figure_path]
+
+
+def _views(args):
+    return f", the mean of {args.views} views of each" if args.views > 1 else ""
 
 
 def main(argv=None):
@@ -148,14 +157,14 @@ def main(argv=None):
     args = parse_args(argv)
     with cli.one_line_errors():
         images, labels = data.load_test(args.data)
-        files.check_writable(Path(args.plots_dir) / "confusion_matrix.png")
+        files.check_writable(Path(args.plots_dir) / "x_confusion_matrix.png")
         if args.results_file:
             files.check_writable(args.results_file)
     cli.import_keras()
     results, written = (evaluate_two if args.compare else evaluate_one)(args, images, labels)
     if args.results_file:
         with cli.one_line_errors():
-            files.write_results(args.results_file, results)
+            files.write_json(args.results_file, results)
         written.append(args.results_file)
     for path in written:
         print(f"Wrote {path}")

@@ -103,7 +103,7 @@ def draw_history(history, path, training_label="training"):
         axes.spines[["top", "right"]].set_visible(False)
     figure.axes[0].yaxis.set_major_formatter(PercentFormatter(1))
     figure.axes[0].set_ylabel("images classified right")
-    figure.axes[1].set_ylabel("cross-entropy (nats)")
+    figure.axes[1].set_ylabel("loss (validation: cross-entropy, nats)")
     # The first epochs of a long training are far below the rest, and would flatten it.
     later = np.array([history["accuracy"], history["val_accuracy"]])[:, len(epochs) // 10 :]
     margin = 0.15 * max(later.max() - later.min(), 0.01)

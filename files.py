@@ -1,6 +1,7 @@
 """Writes files whole or not at all."""
 
 import contextlib
+import csv
 import json
 import os
 import tempfile
@@ -46,18 +47,12 @@ def write_json(path, content):
         temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def write_results(path, results):
-    """Write a script's results as JSON; the JSON of the model itself keeps what it says already.
-
-    Args:
-        path: file to write.
-        results: dict for JSON, with `model_path` where they are those of one model.
-    """
-    path, model_path = Path(path), results.get("model_path")
-    own = Path(model_path).with_suffix(".json") if model_path else None
-    if own and path.exists() and path.resolve() == own.resolve():
-        results = json.loads(path.read_text(encoding="utf-8")) | results
-    write_json(path, results)
+def write_csv(path, columns):
+    """Write `columns`, a dict of lists of equal length, as CSV, whole or not at all."""
+    with replacing(path) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
 
 
 def check_writable(path):

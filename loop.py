@@ -13,7 +13,7 @@ import augment
 import checkpoint
 
 # Of a small network a step is so short that images share warps, and TensorFlow runs a whole epoch
-# in one call. A large one has time for a warp an image, and returns every second or so.
+# in one call. A large one has time for a warp an image, and returns every second at most.
 IMAGES_A_WARP = {"small": 64, "large": 1}
 STEPS_A_CALL = {"small": None, "large": 16}
 # Batch normalization learns the statistics of what it sees, and warping blurs: without some images
@@ -21,12 +21,6 @@ STEPS_A_CALL = {"small": None, "large": 16}
 SHARE_UNWARPED = {"small": 0.0, "large": 0.25}
 EVALUATION_BATCH_SIZE = {"small": 2500, "large": 500}
 SECONDS_BETWEEN_CHECKPOINTS = 1.0
-
-
-def size_of(model):
-    """Whether a network is "small" or "large" (has convolutions) to `fit`."""
-    kinds = {type(layer).__name__ for layer in model.layers}
-    return "large" if "Conv2D" in kinds else "small"
 
 
 def use_threads(size):
@@ -37,8 +31,10 @@ def use_threads(size):
     gets one, and two run side by side; those of a large network get all cores.
 
     Args:
-        size: "small" or "large", see `size_of`.
+        size: "small" or "large", see `recipes.SIZE`.
     """
+    if tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.enable_op_determinism()  # a GPU repeats itself only if told to
     tf.config.threading.set_intra_op_parallelism_threads(1 if size == "small" else 0)
     tf.config.threading.set_inter_op_parallelism_threads(2)
 
@@ -80,7 +76,7 @@ def fit(
     Args:
         model: compiled `keras.Model` that gives logits, with a loss for logits or a
             `keras.distillation.Distiller` of such; changed in place.
-        size: of the network that is trained, see `size_of`.
+        size: "small" or "large", of the network that is trained, see `recipes.SIZE`.
         train_set: `(images, labels)`: uint8 of shape (n, 28, 28), integers 0-9. An epoch leaves
             out what does not fill a batch, other images each time.
         val_set: the same, scored after each epoch.
@@ -94,7 +90,8 @@ def fit(
         on_progress: called with the number of steps done and a dict of the latest figures.
 
     Returns:
-        dict of lists, one value an epoch: `accuracy`, `loss`, `val_accuracy`, `val_loss`.
+        dict of lists, one value an epoch: `accuracy`, `loss` (what is minimized: under a teacher
+        not the cross-entropy alone), `val_accuracy`, `val_loss` (cross-entropy in nats).
 
     Raises:
         FloatingPointError: the loss became NaN or infinite.
@@ -138,7 +135,7 @@ def fit(
             if not math.isfinite(values["loss"] + values.get("val_loss", 0)):
                 raise FloatingPointError(
                     f"the loss became NaN or infinite in epoch {epoch + 1}, so training stopped "
-                    "and earlier files are as they were: try a smaller --learning-rate"
+                    "and no model was written: try a smaller --learning-rate"
                 )
             on_progress(epoch * steps + end, values)
             if time.monotonic() - last_checkpoint > SECONDS_BETWEEN_CHECKPOINTS:

@@ -98,6 +98,7 @@ def main(argv=None):
         figure_path = Path(args.plots_dir) / f"{model_path.stem}_predictions.png"
         files.check_writable(figure_path)
         network = storage.load(model_path)
+        kept = storage.read_kept_results(args.results_file, [model_path])
     images, labels = images[indices], labels[indices]
     probabilities = network.predict(data.normalize(images), batch_size=1000, verbose=0)
     predictions = [describe(*values) for values in zip(indices, probabilities, labels, strict=True)]
@@ -114,9 +115,8 @@ def main(argv=None):
         )
         written = [figure_path]
         if args.results_file:
-            files.write_results(
-                args.results_file, {"model_path": str(model_path), "predictions": predictions}
-            )
+            results = {"model_path": str(model_path), "predictions": predictions}
+            files.write_json(args.results_file, kept | results)
             written.append(args.results_file)
     print(f"Predicted by {model_path}: {num_correct} of {len(predictions)} right.")
     print(format_table(predictions))

@@ -17,6 +17,8 @@ TAUGHT = {
     "cnn": {},
     "tiny": {},
 }
+# "small" networks train with a whole epoch in one call and one thread an operation: see loop.py.
+SIZE = {"dense": "small", "cnn": "large", "tiny": "large"}
 WEIGHT_DECAY = {"dense": None, "cnn": 0.05, "tiny": None}
 TEMPERATURE = 2.0
 SHARE_OF_LABELS = 0.3
@@ -28,7 +30,7 @@ def choose(model, augment, teacher):
     Args:
         model: name of the network.
         augment: "warp" or "none".
-        teacher: whether there is one.
+        teacher: whether there is one; anything that is true or not.
 
     Returns:
         dict of `epochs`, `batch_size`, `learning_rate` and `warp_strength`.

@@ -1,6 +1,7 @@
 """Saves, finds and loads trained networks, and refuses files that are none of ours."""
 
 import importlib.metadata
+import json
 import zipfile
 from pathlib import Path
 
@@ -85,7 +86,7 @@ def find(name, path=None, released=RELEASED_MODELS):
     """Find the model file to use: the one asked for, else the user's own, else the released one.
 
     Args:
-        name: a key of `BUILDERS`.
+        name: a key of `model.BUILDERS`.
         path: the file asked for, or None.
         released: folder of the models that come with the project.
 
@@ -101,9 +102,36 @@ def find(name, path=None, released=RELEASED_MODELS):
     if own.exists():
         return own
     if not released.exists():
-        raise FileNotFoundError(f"there is no {own}: run python train.py first")
+        raise FileNotFoundError(f"there is no {own}: run python train.py --model {name} first")
     here = Path.cwd()
     return released.relative_to(here) if released.is_relative_to(here) else released
+
+
+def read_kept_results(results_file, model_paths):
+    """Read what a results file says already if it is a model's own JSON: results are added to it.
+
+    Args:
+        results_file: file to be written, or None.
+        model_paths: files of the models that the results will be about.
+
+    Returns:
+        dict; empty for any other file.
+
+    Raises:
+        ValueError: the JSON is damaged, or the results are about several models.
+    """
+    metadata_paths = [Path(path).with_suffix(".json").resolve() for path in model_paths]
+    if not results_file or Path(results_file).resolve() not in metadata_paths:
+        return {}
+    if len(model_paths) > 1:
+        raise ValueError(
+            f"{results_file} is the JSON of one of several models: give another --results-file"
+        )
+    path = Path(results_file)
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+    except (ValueError, TypeError):
+        raise ValueError(f"{path} is damaged, expected a model's JSON: delete it") from None
 
 
 def _check_classifier(model, path):

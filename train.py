@@ -1,6 +1,5 @@
 """Train a network on MNIST: python train.py."""
 
-import csv
 import hashlib
 import shlex
 import sys
@@ -62,16 +61,26 @@ def parse_args(argv=None):
 
 def _defaults(name):
     values = [f"{model} {recipe[name]}" for model, recipe in recipes.RECIPES.items()]
-    return f"default: {', '.join(values)}; otherwise see recipes.py"
+    return f"default: {', '.join(values)}; without warps or with a teacher see recipes.py"
 
 
-def write_history(history, path):
-    """Write a history, a dict of lists, as CSV with one row an epoch."""
-    with files.replacing(path) as temporary, open(temporary, "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["epoch", *history])
-        for epoch, values in enumerate(zip(*history.values(), strict=True), start=1):
-            writer.writerow([epoch, *values])
+def load_teacher(paths):
+    """Load the networks that teach, as one that gives the logits of their mean answer.
+
+    Returns:
+        `(teacher, description)`: a `keras.Model`, and a dict for the settings. None without paths.
+    """
+    import loop
+    import model as models
+    import storage
+
+    if not paths:
+        return None, None
+    policy = loop.fast_policy()
+    with cli.one_line_errors():
+        networks = [models.fold(storage.load(path), policy) for path in paths]
+        digests = [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths]
+    return models.mean_logits(networks), {"sha256": digests, "dtype_policy": policy}
 
 
 def main(argv=None):
@@ -80,7 +89,8 @@ def main(argv=None):
     plots = Path(args.plots_dir)
     model_path = Path(args.model_path or cli.default_model_path(args.model))
     checkpoint_path = model_path.with_suffix(".checkpoint.npz")
-    samples_path, warps_path = plots / "dataset_samples.png", plots / "augmentation.png"
+    samples_path = plots / "dataset_samples.png"
+    warps_path = plots / f"{model_path.stem}_augmentation.png"
     network_path = plots / f"{model_path.stem}_network.png"
     accuracy_path = plots / f"{model_path.stem}_accuracy.png"
     history_path = plots / f"{model_path.stem}_history.csv"
@@ -106,18 +116,11 @@ def main(argv=None):
     import model as models
     import storage
 
-    size = "small" if args.model == "dense" else "large"
+    size = recipes.SIZE[args.model]
     loop.use_threads(size)
     keras.utils.set_random_seed(args.seed)
     keras.config.set_dtype_policy(loop.fast_policy() if size == "large" else "float32")
-    teacher, teacher_sha256 = None, []
-    if args.teacher:
-        with cli.one_line_errors():
-            folded = [models.fold(storage.load(path), loop.fast_policy()) for path in args.teacher]
-        teacher = models.mean_logits(folded)
-        teacher_sha256 = [
-            hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in args.teacher
-        ]
+    teacher, teacher_settings = load_teacher(args.teacher)
     network = models.BUILDERS[args.model]()
     steps_per_epoch = max(1, len(x_train) // args.batch_size)
     trainer = recipes.compile_model(
@@ -130,14 +133,14 @@ def main(argv=None):
             name: getattr(args, name)
             for name in ("augment", "epochs", "batch_size", "learning_rate", "warp_strength")
         },
-        "teacher_sha256": teacher_sha256,
+        "teacher": teacher_settings,
         "dtype_policy": keras.config.dtype_policy().name,
         "dataset_sha256": data.digest(images, labels),
         "versions": storage.package_versions(),
     }
     print(
-        f"Training {args.model} ({network.count_params():,} parameters) on {len(x_train):,} "
-        f"images; {len(x_val):,} are held out for validation."
+        f"Training {args.model} on {len(x_train):,} images; {len(x_val):,} are held out for "
+        "validation."
     )
     progress = keras.utils.Progbar(
         args.epochs * steps_per_epoch,
@@ -181,18 +184,21 @@ def main(argv=None):
         "seconds": None if args.resume else round(seconds, 2),
     }
     training_label = "training (warped images)" if args.augment == "warp" else "training"
+    if teacher:
+        training_label = "training (with the teacher's part)"
     with cli.one_line_errors():
         for path in storage.save(network, model_path, metadata):
             print(f"Wrote {path}")
         checkpoint_path.unlink(missing_ok=True)
+        table = {"epoch": range(1, len(history["loss"]) + 1)} | history
         writers = {
             samples_path: lambda path: figures.draw_samples(x_train, y_train, path),
             network_path: lambda path: diagram.draw_network(network, path),
             accuracy_path: lambda path: figures.draw_history(history, path, training_label),
-            history_path: lambda path: write_history(history, path),
+            history_path: lambda path: files.write_csv(path, table),
         }
         if args.augment == "warp":
-            examples = augment.warp_examples(x_train, y_train, args.seed)
+            examples = augment.warp_examples(x_train, y_train, args.seed, args.warp_strength)
             writers[warps_path] = lambda path: figures.draw_warps(*examples, path)
         for path, write in writers.items():
             write(path)

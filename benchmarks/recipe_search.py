@@ -22,7 +22,7 @@ import data
 def main():
     """Train once a seed and print the summary."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="dense")
+    parser.add_argument("--model", choices=["dense", "cnn", "tiny"], default="dense")
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--learning-rate", type=float, required=True)
     parser.add_argument("--batch-size", type=int, default=512)
@@ -36,7 +36,7 @@ def main():
     import model as models
     import recipes
 
-    size = "small" if args.model == "dense" else "large"
+    size = recipes.SIZE[args.model]
     loop.use_threads(size)
     keras.config.set_dtype_policy(loop.fast_policy() if size == "large" else "float32")
     images, labels = data.load_train()

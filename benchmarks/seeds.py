@@ -37,7 +37,7 @@ def run_seed(seed, flags, kept_model=None):
 
 def main():
     """Run the missing seeds and print the summary."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("name", help="of these runs in the results file")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--keep", help="folder for the models (default: they are not kept)")

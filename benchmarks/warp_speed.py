@@ -92,8 +92,8 @@ def main():
     args = parser.parse_args()
     images = data.normalize(data.load_train()[0])
     contestants = {
-        f"this project, {loop.IMAGES_A_WARP} images a warp": (
-            make_ours(images, loop.IMAGES_A_WARP),
+        f"this project, {loop.IMAGES_A_WARP['small']} images a warp": (
+            make_ours(images, loop.IMAGES_A_WARP["small"]),
             1,
         ),
         "this project, a warp for each image": (make_ours(images, 1), 1),

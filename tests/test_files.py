@@ -40,13 +40,6 @@ def test_what_cannot_be_written_is_known_beforehand(tmp_path):
     assert list((tmp_path / "new").iterdir()) == []
 
 
-def test_results_are_added_to_the_models_own_json_and_replace_any_other(tmp_path):
-    own, other = tmp_path / "mine.json", tmp_path / "other.json"
-    for path in (own, other):
-        files.write_json(path, {"seed": 3, "test_accuracy": 0})
-        files.write_results(
-            path, {"model_path": str(tmp_path / "mine.keras"), "test_accuracy": 0.9}
-        )
-    assert json.loads(own.read_text())["seed"] == 3
-    assert json.loads(own.read_text())["test_accuracy"] == 0.9
-    assert "seed" not in json.loads(other.read_text())
+def test_csv_has_a_row_for_each_value_below_the_names(tmp_path):
+    files.write_csv(tmp_path / "h.csv", {"epoch": range(1, 3), "loss": [0.5, 0.25]})
+    assert (tmp_path / "h.csv").read_text().split() == ["epoch,loss", "1,0.5", "2,0.25"]

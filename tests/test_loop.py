@@ -25,14 +25,15 @@ def fit(sets, tmp_path, monkeypatch):
 
     def fit(
         seed=0, epochs=4, learning_rate=5e-3, batch_size=64, warp_strength=1.0, name="dense",
-        teacher=None, **options,
+        teacher=None, policy="float32", **options,
     ):  # fmt: skip
         keras.utils.set_random_seed(seed)
+        keras.config.set_dtype_policy(policy)
         network = models.BUILDERS[name]()
         steps = epochs * max(1, 600 // batch_size)
         history = loop.fit(
             recipes.compile_model(network, steps, learning_rate, teacher),
-            loop.size_of(network),
+            recipes.SIZE[name],
             *sets,
             epochs=epochs,
             batch_size=batch_size,
@@ -44,7 +45,8 @@ def fit(sets, tmp_path, monkeypatch):
         )
         return network, history
 
-    return fit
+    yield fit
+    keras.config.set_dtype_policy("float32")
 
 
 def same_weights(left, right):
@@ -155,9 +157,14 @@ def interrupted_fit(fit, monkeypatch, after, **options):
     ("name", "after"),
     [("dense", (1, 0)), ("dense", (3, 0)), ("tiny", (0, 4)), ("tiny", (1, 8)), ("cnn", (1, 4))],
 )
-def test_a_resumed_training_ends_with_the_same_weights_to_the_bit(fit, monkeypatch, name, after):
+@pytest.mark.parametrize("taught", [False, True])
+def test_a_resumed_training_ends_with_the_same_weights_to_the_bit(
+    fit, monkeypatch, name, after, taught
+):
     monkeypatch.setitem(loop.STEPS_A_CALL, "large", 4)
     options = {"name": name, "epochs": 4 if name == "dense" else 2}
+    options["policy"] = "float32" if name == "dense" else "mixed_bfloat16"
+    options["teacher"] = models.logits(models.build_tiny()) if taught else None
     network, history = fit(**options)
     interrupted_fit(fit, monkeypatch, after, **options)
     resumed, resumed_history = fit(resume=True, **options)

@@ -33,7 +33,7 @@ def test_train_evaluate_predict(run_script, tiny_data, tmp_path):
         "plots/mine_network.png",
         "plots/mine_accuracy.png",
         "plots/mine_history.csv",
-        "plots/augmentation.png",
+        "plots/mine_augmentation.png",
     ]
     assert all((tmp_path / path).stat().st_size > 50 for path in written)
     with open(tmp_path / "plots" / "mine_history.csv", newline="") as file:
@@ -142,7 +142,7 @@ def test_the_convolutional_networks_train_and_teach(run_script, tiny_data, tmp_p
     assert (taught.returncode, taught.stderr) == (0, "")
     metadata = json.loads((tmp_path / "saved_models" / "dense.json").read_text())
     assert metadata["command"].endswith(f"--teacher {teacher}")
-    assert [len(digest) for digest in metadata["teacher_sha256"]] == [64]
+    assert [len(digest) for digest in metadata["teacher"]["sha256"]] == [64]
     args = ("--data", tiny_data, "--model", name, "--results-file", "r.json")
     assert run_script("evaluate.py", *args).returncode == 0
     assert json.loads((tmp_path / "r.json").read_text())["model_path"] == teacher
@@ -174,6 +174,13 @@ def test_predict_without_indices_draws_a_seeded_random_ten(
         (["evaluate.py", "--data", "."], "is a folder"),
         (["evaluate.py", "--results-file", "/dev/null/r.json"], "cannot write to the folder"),
         (["evaluate.py", "--compare", "one.keras"], "expected 2 arguments"),
+        (["evaluate.py", "--model-path", "none.keras"], "none.keras does not exist"),
+        (["evaluate.py", "--compare", "a.keras", "b.keras"], "a.keras does not exist"),
+        (
+            ["evaluate.py", "--ensemble", "a.keras", "--compare", "b.keras", "c.keras"],
+            "not allowed",
+        ),
+        (["evaluate.py", "--ensemble", "a.keras", "--model-path", "b.keras"], "expected one of"),
         (["train.py", "--teacher", "none.keras"], "none.keras does not exist"),
         (["evaluate.py", "extra"], "unrecognized arguments: extra"),
         (["train.py", "--epochs", "0"], "received '0', expected a whole number from 1"),

@@ -139,6 +139,23 @@ def test_the_users_own_model_comes_before_the_released_one(tmp_path, monkeypatch
     assert storage.find("dense", "x.keras", released) == Path("x.keras")
 
 
+def test_results_are_added_to_a_models_own_json_only(tmp_path):
+    own, other = tmp_path / "mine.json", tmp_path / "other.json"
+    model_path = tmp_path / "mine.keras"
+    assert storage.read_kept_results(own, [model_path]) == {}
+    for path in (own, other):
+        path.write_text('{"seed": 3}')
+    assert storage.read_kept_results(own, [model_path]) == {"seed": 3}
+    assert storage.read_kept_results(other, [model_path]) == {}
+    assert storage.read_kept_results(None, [model_path]) == {}
+    with pytest.raises(ValueError, match="one of several models"):
+        storage.read_kept_results(own, [tmp_path / "x.keras", model_path])
+    for damage in ("", "[1, 2]", "{"):
+        own.write_text(damage)
+        with pytest.raises(ValueError, match=r"mine\.json is damaged"):
+            storage.read_kept_results(own, [model_path])
+
+
 @pytest.mark.parametrize("name", ["dense", "cnn", "tiny"])
 def test_a_released_model_is_whole_and_as_good_as_its_json_and_the_readme_say(name):
     path = storage.RELEASED_MODELS / f"{name}.keras"
