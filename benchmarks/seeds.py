@@ -4,7 +4,7 @@ Usage: python benchmarks/seeds.py NAME [--seeds 5] [--keep FOLDER] [FLAG OF trai
 
 Runs train.py and evaluate.py once a seed, in a folder of its own, and appends a line a run to
 benchmarks/results/seeds.jsonl under NAME; seeds that are there already are not run again. The
-models are kept only where asked, as FOLDER/NAME_SEED.keras.
+models and their figures are kept only where asked, as FOLDER/NAME_SEED.keras and so on.
 """
 
 import argparse
@@ -23,7 +23,8 @@ def run_seed(seed, flags, kept_model=None):
     """Train and score one seed; returns its metadata and test figures as one dict."""
     with tempfile.TemporaryDirectory() as folder:
         model_path = Path(kept_model or f"{folder}/model.keras")
-        paths = ["--model-path", model_path, "--plots-dir", folder]
+        plots = model_path.parent if kept_model else folder
+        paths = ["--model-path", model_path, "--plots-dir", plots]
         train = [sys.executable, ROOT / "train.py", "--seed", str(seed), *paths, *flags]
         subprocess.run(train, check=True, stdout=subprocess.DEVNULL)
         results = f"{folder}/results.json"
