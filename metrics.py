@@ -192,7 +192,7 @@ def format_comparison(paths, scores, comparison):
     p_value = comparison["p_value"]
     p_value = f"= {p_value:.2g}" if p_value >= 1e-4 else "< 0.0001"
     verdict = (
-        f"{better} is better: by chance alone they would differ this much less than 1 time in 20."
+        f"{better} is better: two equally good models would rarely (p < 0.05) differ this much."
         if comparison["p_value"] < 0.05
         else "These images do not tell which is better: chance alone may explain the difference."
     )
