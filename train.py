@@ -185,7 +185,7 @@ def main(argv=None):
     }
     training_label = "training (warped images)" if args.augment == "warp" else "training"
     if teacher:
-        training_label = "training (with the teacher's part)"
+        training_label = "training (taught)"
     with cli.one_line_errors():
         for path in storage.save(network, model_path, metadata):
             print(f"Wrote {path}")
