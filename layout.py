@@ -1,0 +1,136 @@
+"""Puts digits found on a page into lines of text and numbers, in reading order."""
+
+import itertools
+
+import numpy as np
+
+MAX_SLOPE = 45  # degrees
+WIDEST_INSIDE = 3.0  # digit heights: no number has a wider gap inside
+WIDEST_SPACE = 1.5  # digit heights, between the numbers of a line
+
+
+def measure_slope(centres, heights):
+    """Measure by how much the lines of text slant: where the digits' rows are sharpest.
+
+    Args:
+        centres: float array of shape (n, 2), x and y of each digit in pixels.
+        heights: float array of shape (n,), in pixels.
+
+    Returns:
+        Angle in radians, positive where lines go down to the right, within 45 degrees.
+    """
+    if len(centres) < 2:
+        return 0.0
+    across, down = np.moveaxis(centres[:, None] - centres, 2, 0)
+    mean_height = (heights[:, None] + heights) / 2
+    near = np.hypot(across, down) < 8 * mean_height
+    np.fill_diagonal(near, False)
+    angles = np.radians(np.arange(-MAX_SLOPE, MAX_SLOPE + 1))
+    sharpness = []
+    for angle in angles:
+        apart = (down * np.cos(angle) - across * np.sin(angle)) / mean_height
+        together = np.exp(-0.5 * (apart / 0.3) ** 2)[near]
+        # A little in favour of level lines: a grid of digits has rows in many directions.
+        sharpness.append(together.mean() - 0.15 * abs(angle) if len(together) else -abs(angle))
+    return float(angles[np.argmax(sharpness)])
+
+
+def find_rows(boxes):
+    """Put digits into rows.
+
+    Args:
+        boxes: float array of shape (n, 4): left, top, right, bottom in pixels.
+
+    Returns:
+        list of lists of indices: rows from top to bottom, in each the digits from left to right.
+    """
+    if not len(boxes):
+        return []
+    sizes = boxes[:, 2:] - boxes[:, :2]
+    heights = np.maximum(sizes[:, 1], 0.6 * sizes[:, 0])
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    angle = measure_slope(centres, heights)
+    across = centres @ [np.cos(angle), np.sin(angle)]
+    down = centres @ [-np.sin(angle), np.cos(angle)]
+    rows = []
+    for index in np.argsort(across, kind="stable"):
+        best_row, best_distance = None, 0.55
+        for row in rows:
+            # From the last digit, or from the last few: lines bend, and digits dance.
+            places = down[row[-1]], down[row[-4:]].mean()
+            height = max(heights[index], heights[row[-1]])
+            distance = min(abs(down[index] - place) for place in places) / height
+            if distance < best_distance:
+                best_row, best_distance = row, distance
+        if best_row is None:
+            rows.append([int(index)])
+        else:
+            best_row.append(int(index))
+    return sorted(rows, key=lambda row: down[row].mean())
+
+
+def make_lines(boxes):
+    """Put digits into lines of text, and the digits of a line into numbers.
+
+    Numbers far apart in a row are lines of their own, unless numbers stand in columns.
+
+    Args:
+        boxes: float array of shape (n, 4): left, top, right, bottom in pixels.
+
+    Returns:
+        list of lines in reading order, each a list of numbers, each a list of indices.
+    """
+    boxes = np.asarray(boxes, float).reshape(-1, 4)
+    height = np.median(boxes[:, 3] - boxes[:, 1]) if len(boxes) else 1.0
+    rows = find_rows(boxes)
+
+    def measure_gap(one, other):
+        sizes = boxes[[one, other], 2:] - boxes[[one, other], :2]
+        apart = np.abs(boxes[other] - boxes[one]).reshape(2, 2).mean(axis=0)
+        # Along the line between the two, less what they take of it themselves.
+        steepness = min(1.0, apart[0] / max(apart[1], 1e-9))
+        return (np.hypot(*apart) - steepness * sizes[:, 0].mean()) / height
+
+    gaps = [measure_gap(*pair) for row in rows for pair in itertools.pairwise(row)]
+    widest_inside = _find_step(gaps)
+    split = [_split(row, measure_gap, widest_inside) for row in rows]
+    if _stand_in_columns(boxes, split, height):
+        return split
+    lines = []
+    for numbers in split:
+        lines.append([numbers[0]])
+        for one, other in itertools.pairwise(numbers):
+            if measure_gap(one[-1], other[0]) > WIDEST_SPACE:
+                lines.append([])
+            lines[-1].append(other)
+    return lines
+
+
+def _split(row, measure_gap, widest_inside):
+    numbers = [[row[0]]]
+    for one, other in itertools.pairwise(row):
+        if measure_gap(one, other) > widest_inside:
+            numbers.append([])
+        numbers[-1].append(other)
+    return numbers
+
+
+def _stand_in_columns(boxes, rows, height):
+    middles = [[boxes[number][:, [0, 2]].mean() for number in row] for row in rows]
+    aligned = []
+    for index, row in enumerate(middles):
+        others = np.array([x for other in middles[:index] + middles[index + 1 :] for x in other])
+        aligned += [bool((abs(others - middle) < 0.6 * height).any()) for middle in row]
+    return len(rows) > 1 and np.mean(aligned) > 0.6
+
+
+def _find_step(gaps):
+    """Gap that is between the narrow and the wide ones, in digit heights."""
+    gaps = np.sort(np.clip(gaps, 0, WIDEST_INSIDE))
+    best = WIDEST_INSIDE
+    widest_step = 0.25
+    for count in range(1, len(gaps)):
+        narrow, wide = gaps[count - 1], gaps[count]
+        if wide - narrow > widest_step and wide > max(0.7, 2 * gaps[:count].mean()):
+            best, widest_step = (narrow + wide) / 2, wide - narrow
+    return best
