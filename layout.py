@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 
 MAX_SLOPE = 45  # degrees
+FARTHEST_NEIGHBOUR = 3.5  # digit heights
 WIDEST_INSIDE = 3.0  # digit heights: no number has a wider gap inside
 WIDEST_SPACE = 1.5  # digit heights, between the numbers of a line
 
@@ -23,16 +24,37 @@ def measure_slope(centres, heights):
         return 0.0
     across, down = np.moveaxis(centres[:, None] - centres, 2, 0)
     mean_height = (heights[:, None] + heights) / 2
-    near = np.hypot(across, down) < 8 * mean_height
-    np.fill_diagonal(near, False)
+    apart = np.hypot(across, down) / mean_height
+    # Neighbours count most; those far off, in other rows and numbers, not at all.
+    weights = np.exp(-apart) * (apart < FARTHEST_NEIGHBOUR)
+    np.fill_diagonal(weights, 0)
     angles = np.radians(np.arange(-MAX_SLOPE, MAX_SLOPE + 1))
     sharpness = []
     for angle in angles:
-        apart = (down * np.cos(angle) - across * np.sin(angle)) / mean_height
-        together = np.exp(-0.5 * (apart / 0.3) ** 2)[near]
+        off_row = (down * np.cos(angle) - across * np.sin(angle)) / mean_height
+        together = (weights * np.exp(-0.5 * (off_row / 0.3) ** 2)).sum()
         # A little in favour of level lines: a grid of digits has rows in many directions.
-        sharpness.append(together.mean() - 0.15 * abs(angle) if len(together) else -abs(angle))
+        sharpness.append(together / max(weights.sum(), 1e-9) - 0.15 * abs(angle))
     return float(angles[np.argmax(sharpness)])
+
+
+def measure_rows(boxes):
+    """Measure how much digits stand in rows, as they are written, rather than in columns.
+
+    Args:
+        boxes: float array of shape (n, 4): left, top, right, bottom in pixels.
+
+    Returns:
+        Share of the digits whose nearest one is beside them and not above or below; 0.5 of one.
+    """
+    if len(boxes) < 2:
+        return 0.5
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    apart = np.abs(middles[:, None] - middles)
+    distances = np.hypot(*np.moveaxis(apart, 2, 0))
+    np.fill_diagonal(distances, np.inf)
+    across, down = apart[np.arange(len(boxes)), distances.argmin(axis=1)].T
+    return float((across > down).mean())
 
 
 def find_rows(boxes):
@@ -134,3 +156,8 @@ def _find_step(gaps):
         if wide - narrow > widest_step and wide > max(0.7, 2 * gaps[:count].mean()):
             best, widest_step = (narrow + wide) / 2, wide - narrow
     return best
+
+
+def list_digits(lines):
+    """List the digits of all lines that `reader.read` returned."""
+    return [digit for line in lines for digit in line["digits"]]

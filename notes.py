@@ -1,81 +1,16 @@
-"""Makes handwritten notes, to learn and to test reading from: MNIST's digits in other pens.
+"""Makes handwritten notes, to learn and to test reading from: MNIST's digits in other pens."""
 
-A digit is thinned to its middle line, and what is kept is how far each pixel is from that. A
-threshold on this distance is the digit again, written with a pen of any width, sharp at any size.
-"""
-
-import functools
 import math
-from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
-from scipy import ndimage
-from skimage.morphology import skeletonize
+from PIL import Image
 
 import paper
+from tracing import SIDE, TRACED_HEIGHT, UNIT, trace_signs
 
-SIDE = 56  # pixels of a tracing, twice MNIST's
-TRACED_HEIGHT = 40  # pixels of most digits in it
-UNIT = 16  # steps of a tracing's values to a pixel of it
-# Signs that no hand writes like a digit. Fonts are matplotlib's.
-LETTERS = "abcdefhijkmnprtuvwxyACDEFGHJKLMNPQRTUVWXY"
-OPERATORS = "+-×÷=()%#*?!$√±→&<>{}[]"
-LETTER_FONTS = ("DejaVuSans", "DejaVuSans-Oblique", "DejaVuSerif", "DejaVuSansMono", "cmr10")
-LETTER_FONTS += ("STIXGeneral", "STIXGeneralItalic", "cmmi10", "cmss10")
-OPERATOR_FONTS = ("DejaVuSans", "STIXGeneral")
-# Many people write a 1 with a flag and perhaps a foot, and a 7 with a bar; few in MNIST do.
-SHARE_FLAGGED, SHARE_FOOTED, SHARE_BARRED = 0.25, 0.5, 0.25
-SHARE_BROKEN = 0.1  # of all digits: the pen was lifted, or did not write
-
-
-def trace_digits(images, labels, rng):
-    """Trace digits, giving some of the 1s a flag and some of the 7s a bar.
-
-    Args:
-        images: uint8 array of shape (n, 28, 28).
-        labels: integers of shape (n,).
-        rng: `numpy.random.Generator`.
-
-    Returns:
-        uint8 array of shape (n, 56, 56): distance from the middle line in 1/16 pixels, 255 beyond.
-    """
-    tracings = np.empty((len(images), SIDE, SIDE), np.uint8)
-    for index, (image, label) in enumerate(zip(images, labels, strict=True)):
-        larger = Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-        middle = skeletonize(np.asarray(larger) > 110)
-        if not middle.any():
-            raise ValueError(
-                f"received image {index} with no pixel above 110, expected a digit: leave it out"
-            )
-        if label == 1 and rng.random() < SHARE_FLAGGED:
-            middle = _add_flag(middle, rng)
-        if label == 7 and rng.random() < SHARE_BARRED:
-            middle = _add_bar(middle, rng)
-        if rng.random() < SHARE_BROKEN:
-            middle = _break(middle, rng)
-        tracings[index] = _measure_distance(middle)
-    return tracings
-
-
-@functools.cache
-def trace_signs():
-    """Trace printed letters and operators, which are to be told from digits.
-
-    Returns:
-        dict of "letters" and "operators", each as `trace_digits` returns.
-    """
-    import matplotlib
-
-    folder = Path(matplotlib.get_data_path(), "fonts", "ttf")
-    kinds = {"letters": (LETTERS, LETTER_FONTS), "operators": (OPERATORS, OPERATOR_FONTS)}
-    traced = {}
-    for kind, (signs, names) in kinds.items():
-        fonts = [ImageFont.truetype(str(folder / f"{name}.ttf"), 46) for name in names]
-        drawn = [_draw_sign(sign, font) for font in fonts for sign in signs]
-        middles = [skeletonize(image > 110) for image in drawn]
-        traced[kind] = np.stack([_measure_distance(m) for m in middles if m.any()])
-    return traced
+SHARE_SIDEWAYS = 0.12  # of notes
+UNKNOWN = 255
+WORDS = ("letters", "lookalikes")
 
 
 def make_note(rng, tracings, labels, shape=(160, 160)):
@@ -89,7 +24,9 @@ def make_note(rng, tracings, labels, shape=(160, 160)):
 
     Returns:
         `(photo, boxes, labels, visible)`: float32 photo, 0 black to 1 white; of each digit written
-        the box (left, top, right, bottom) in pixels, its label, and the share of it in the photo.
+        the box (left, top, right, bottom) in pixels, its label (`UNKNOWN` if it may be taken for
+        a digit or not), and the share of it in the photo. A note that lies on its side is to be
+        told from one that does not, so what is written on it are no digits.
     """
     kind = rng.choice(["lines", "apart", "none", "giant", "tiny"], p=[0.67, 0.12, 0.09, 0.09, 0.03])
     size = {"giant": rng.uniform(55, 190), "tiny": rng.uniform(6, 10)}.get(kind)
@@ -106,9 +43,26 @@ def make_note(rng, tracings, labels, shape=(160, 160)):
         hand.ink *= np.clip(fading, 0.1, 1)
     if rng.random() < 0.3:
         np.maximum(hand.ink, paper.scribble(rng, shape, size, hand.pen), out=hand.ink)
-    boxes = np.array(hand.boxes, np.float32).reshape(-1, 4)
     photo = paper.photograph(rng, hand.ink, size)
-    return photo, boxes, np.array(hand.written, np.int64), np.array(hand.visible, np.float32)
+    boxes = np.array(hand.boxes, np.float32).reshape(-1, 4)
+    labels, visible = np.array(hand.written, np.int64), np.array(hand.visible, np.float32)
+    if rng.random() < SHARE_SIDEWAYS:
+        return _lay_on_side(rng, photo, boxes, labels, visible)
+    return photo, boxes, labels, visible
+
+
+def _lay_on_side(rng, photo, boxes, labels, visible):
+    """Turn a note by a quarter: of its digits only some still look like digits, like which?"""
+    left, top, right, bottom = boxes.T
+    if rng.random() < 0.5:
+        photo = np.rot90(photo)
+        boxes = np.stack([top, len(photo) - right, bottom, len(photo) - left], axis=1)
+    else:
+        photo = np.rot90(photo, -1)
+        boxes = np.stack([photo.shape[1] - bottom, left, photo.shape[1] - top, right], axis=1)
+    like_digits = np.isin(labels, (0, 8))
+    unknown = np.full(like_digits.sum(), UNKNOWN)
+    return photo, boxes[like_digits], unknown, visible[like_digits]
 
 
 class Hand:
@@ -126,7 +80,7 @@ class Hand:
         """
         self.rng, self.size, self.labels, self.shape = rng, size, labels, shape
         self.tracings = {"digits": tracings, **trace_signs()}
-        self.pen = max(0.6, size * np.exp(rng.uniform(np.log(0.03), np.log(0.22))))  # pixels
+        self.pen = max(0.4, size * np.exp(rng.uniform(np.log(0.02), np.log(0.22))))  # pixels
         self.softness = rng.uniform(0.7, 1.6) + 0.02 * size  # pixels from no ink to full
         level = rng.random() < 0.85
         self.slope = np.radians(rng.normal(0, 5) if level else rng.uniform(-42, 42))
@@ -157,6 +111,7 @@ class Hand:
         pitch = size * rng.uniform(1.1, 2.2)
         spacing = [rng.uniform(-0.06, 0.15), rng.uniform(0.1, 0.6), rng.uniform(0.4, 1.6)]
         spacing, dance = rng.choice(spacing), rng.uniform(0, 0.12)
+        word_spacing = rng.uniform(-0.1, 0.25)
         turn = self.slope * rng.choice([1, rng.uniform(0.3, 1)])
         share_of_signs = rng.choice([0.0, 0.08, 0.5], p=[0.45, 0.4, 0.15])
         for row in np.arange(-reach + rng.uniform(0, pitch), reach, pitch):
@@ -166,7 +121,9 @@ class Hand:
             while place < end:
                 if rng.random() < 0.03:
                     place += size * rng.uniform(0.5, 2.5)
-                if kind != "letters" or rng.random() < 0.2:  # words are of five letters
+                if kind in WORDS and rng.random() < 0.8:  # words are of five letters
+                    kind = rng.choice(WORDS, p=[0.7, 0.3])
+                else:
                     signs = "letters" if rng.random() < 0.6 else "operators"
                     kind = signs if rng.random() < share_of_signs else "digits"
                 x, y = middle + along * place + down * (row + size * dance * rng.normal())
@@ -174,7 +131,7 @@ class Hand:
                 width = 0.5 * size
                 if -size < x < self.shape[1] + size and -size < y < self.shape[0] + size:
                     width = self.write(kind, x, y, height, turn + rng.normal(0, 0.06))
-                gap = 0.12 if kind == "letters" else spacing * rng.uniform(0.6, 1.4)
+                gap = word_spacing if kind in WORDS else spacing * rng.uniform(0.6, 1.4)
                 place += max(0.28 * size, 0.5 * width + 0.3 * size + gap * size)
 
     def write_apart(self, count):
@@ -229,51 +186,3 @@ def _stamp(ink, tile, x, y):
         return None, 0.0
     box = (left + columns[0], top + rows[0], left + columns[-1] + 1, top + rows[-1] + 1)
     return box, strong[inside].sum() / strong.sum()
-
-
-def _measure_distance(middle):
-    distance = ndimage.distance_transform_edt(~middle) if middle.any() else np.inf
-    return np.broadcast_to(np.minimum(distance * UNIT, 255), middle.shape).astype(np.uint8)
-
-
-def _draw_sign(sign, font):
-    canvas = Image.new("L", (SIDE, SIDE))
-    ImageDraw.Draw(canvas).text((SIDE / 2, SIDE / 2), sign, 255, font=font, anchor="mm")
-    return np.asarray(canvas)
-
-
-def _add_flag(middle, rng):
-    rows, columns = np.nonzero(middle)
-    first, last = rows.argmin(), rows.argmax()
-    height = rows[last] - rows[first]
-    x, y = columns[first], rows[first]
-    angle = np.arctan2(x - columns[last], height) + np.radians(rng.uniform(20, 50))
-    length = height * rng.uniform(0.2, 0.5)
-    lines = [[(x, y), (x - length * np.sin(angle), y + length * np.cos(angle))]]
-    if rng.random() < SHARE_FOOTED:
-        x, y, rise = columns[last], rows[last], rng.uniform(-0.1, 0.15)
-        left, right = height * rng.uniform(0.12, 0.35, 2)
-        lines.append([(x - left, y + rise * left), (x + right, y - rise * right)])
-    return _add_lines(middle, lines)
-
-
-def _add_bar(middle, rng):
-    rows, columns = np.nonzero(middle)
-    y = rows.min() + np.ptp(rows) * rng.uniform(0.42, 0.62)
-    x = columns[abs(rows - y) < 2].mean() if (abs(rows - y) < 2).any() else columns.mean()
-    half, rise = np.ptp(columns) * rng.uniform(0.25, 0.5), rng.uniform(-0.2, 0.25)
-    return _add_lines(middle, [[(x - half, y + rise * half), (x + half, y - rise * half)]])
-
-
-def _break(middle, rng):
-    spots = np.argwhere(middle)
-    y, x = spots[rng.integers(len(spots))]
-    rows, columns = np.indices(middle.shape)
-    return middle & (np.hypot(rows - y, columns - x) > rng.uniform(1.5, 4))
-
-
-def _add_lines(middle, lines):
-    canvas = Image.fromarray(middle.astype(np.uint8))
-    for line in lines:
-        ImageDraw.Draw(canvas).line(line, fill=1)
-    return np.asarray(canvas) > 0

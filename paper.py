@@ -52,7 +52,7 @@ def draw_rules(rng, shape, size):
     """
     height, width = FINE * shape[0], FINE * shape[1]
     page, draw = _blank(shape)
-    slope, dotted = rng.normal(0, 0.03), rng.random() < 0.2
+    slope, dotted, dot_distance = rng.normal(0, 0.03), rng.random() < 0.3, rng.uniform(4, 12)
     thickness = int(rng.choice([1, 2, 3, 4], p=[0.3, 0.4, 0.2, 0.1]))
     down = FINE * size * rng.uniform(0.5, 2.6)
     kind = rng.choice(["rules", "squares", "table"], p=[0.45, 0.4, 0.15])
@@ -62,7 +62,7 @@ def draw_rules(rng, shape, size):
         if not dotted:
             draw.line([start, end], fill=255, width=thickness)
             return
-        for share in np.linspace(0, 1, int(np.hypot(*np.subtract(end, start)) / 5)):
+        for share in np.linspace(0, 1, int(np.hypot(*np.subtract(end, start)) / dot_distance)):
             spot = np.add(start, share * np.subtract(end, start))
             draw.ellipse([*(spot - thickness / 2), *(spot + thickness / 2)], fill=255)
 
@@ -75,7 +75,7 @@ def draw_rules(rng, shape, size):
 
 
 def scribble(rng, shape, size, pen):
-    """Draw strokes that are no digits: underlines, curves, specks.
+    """Draw strokes that are no digits: underlines, curves, specks, blots.
 
     Args:
         rng: `numpy.random.Generator`.
@@ -88,7 +88,8 @@ def scribble(rng, shape, size, pen):
     """
     page, draw = _blank(shape)
     size, thickness = FINE * size, max(1, round(FINE * pen))
-    for kind in rng.choice(["line", "curve", "specks"], rng.integers(1, 4), p=[0.35, 0.25, 0.4]):
+    kinds = ["line", "curve", "specks", "blot"]
+    for kind in rng.choice(kinds, rng.integers(1, 4), p=[0.3, 0.2, 0.3, 0.2]):
         start = rng.uniform(0, FINE, 2) * shape[::-1]
         if kind == "line":
             angle, length = rng.normal(0, 0.12), rng.uniform(1, 10) * size
@@ -96,6 +97,17 @@ def scribble(rng, shape, size, pen):
         elif kind == "curve":
             turns = np.cumsum(rng.normal(0, 0.6 * size, (rng.integers(4, 9), 2)), axis=0)
             points = ndimage.gaussian_filter1d(turns.repeat(8, axis=0), 3, axis=0) + start
+        elif kind == "blot":
+            radii = rng.uniform(0.2, 0.9, 2) * size
+            corners = [*(start - radii), *(start + radii)]
+            if rng.random() < 0.4:
+                draw.ellipse(corners, fill=255)
+            else:
+                filled = 255 if rng.random() < 0.6 else None
+                sides, turn = int(rng.integers(3, 7)), rng.uniform(0, 360)
+                circle = (*start, radii.mean())
+                draw.regular_polygon(circle, sides, turn, fill=filled, outline=255, width=thickness)
+            continue
         else:
             for spot in rng.uniform(0, FINE, (rng.integers(1, 25), 2)) * shape[::-1]:
                 radius = rng.uniform(0.5, 0.07 * size + 0.7) * rng.uniform(0.7, 1.2, 2)

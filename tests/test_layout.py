@@ -46,10 +46,31 @@ def test_the_slope_of_a_line_is_measured():
     assert np.degrees(slope) == pytest.approx(25, abs=1)
 
 
+def test_rows_are_told_from_columns():
+    boxes = np.array([make_box(20 * x, 50 * row) for row in range(3) for x in range(6)], float)
+    assert layout.measure_rows(boxes) == 1
+    assert layout.measure_rows(boxes[:, [1, 0, 3, 2]]) == 0
+    assert layout.measure_rows(boxes[:1]) == 0.5
+
+
 def test_a_grid_is_not_read_askew():
     boxes = np.array([make_box(30 * column, 30 * row) for row in range(6) for column in range(6)])
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
     assert layout.measure_slope(middles, np.full(len(boxes), 20.0)) == 0
+
+
+@pytest.mark.parametrize("shift", [-18, -14, 14])
+def test_partial_products_are_lines_though_they_make_a_staircase(shift):
+    boxes = [make_box(100 + shift * row + 14 * x, 27 * row) for row in range(3) for x in range(2)]
+    assert flatten(layout.make_lines(np.array(boxes))) == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_digits_far_apart_say_nothing_of_the_slope():
+    slopes = []
+    for seed in range(20):
+        middles = np.random.default_rng(seed).uniform(0, 800, (5, 2))
+        slopes.append(abs(layout.measure_slope(middles, np.full(5, 20.0))))
+    assert np.mean(np.degrees(slopes) > 5) < 0.15
 
 
 def test_digits_that_dance_stay_on_their_line():
