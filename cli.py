@@ -60,6 +60,20 @@ def run(main):
         sys.exit(1)
 
 
+@contextlib.contextmanager
+def caught_stderr():
+    """Catch what libraries write to stderr, past Python too; yields the file that it goes to."""
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as caught:
+        os.dup2(caught.fileno(), 2)
+        try:
+            yield caught
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
 def import_keras():
     """Import Keras without the lines that TensorFlow prints while it is loaded.
 
@@ -68,19 +82,18 @@ def import_keras():
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # loop.py is written for it
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    with tempfile.TemporaryFile() as caught:
-        os.dup2(caught.fileno(), 2)
-        try:
-            import keras  # noqa: F401
-        except Exception:
-            caught.seek(0)
-            os.write(stderr, caught.read())
-            raise
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
+    said = b""
+    try:
+        with caught_stderr() as caught:
+            try:
+                import keras  # noqa: F401
+            except Exception:
+                caught.seek(0)
+                said = caught.read()
+                raise
+    except Exception:
+        os.write(2, said)
+        raise
 
 
 def whole_number(minimum, maximum=2**31 - 1):
@@ -125,13 +138,21 @@ def json_file(text):
     return text
 
 
-def add_common_flags(parser):
-    """Add the flags that every script has."""
+def csv_file(text):
+    """Parse the name of a `.csv` file, as an argparse type."""
+    if Path(text).suffix != ".csv":
+        raise argparse.ArgumentTypeError(f"received {text!r}, expected a name ending in .csv")
+    return text
+
+
+def add_common_flags(parser, default_model="dense"):
+    """Add the flags that every script has; the default model may be words that explain it."""
+    models = ["dense", "cnn", "tiny"]
     parser.add_argument(
         "--model",
-        choices=["dense", "cnn", "tiny"],
-        default="dense",
-        help="which network (default: %(default)s)",
+        choices=models,
+        default=default_model if default_model in models else None,
+        help=f"which network (default: {default_model})",
     )
     parser.add_argument(
         "--model-path",
@@ -140,6 +161,11 @@ def add_common_flags(parser):
         help="the model to write (train.py) or to read (default: saved_models/MODEL.keras; if you "
         "have trained none, the one released with the project)",
     )
+    add_data_flags(parser)
+
+
+def add_data_flags(parser):
+    """Add `--data` and `--plots-dir`."""
     parser.add_argument(
         "--data",
         metavar="FILE.npz",

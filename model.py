@@ -163,9 +163,7 @@ def fold(model, policy="float32"):
     kept, weights = [], []
     for layer in model.layers:
         if isinstance(layer, layers.BatchNormalization):
-            gamma, beta, mean, variance = layer.get_weights()
-            scale = gamma / np.sqrt(variance + layer.epsilon)
-            weights[-1] = [weights[-1][0] * scale, beta - mean * scale]
+            weights[-1] = fold_normalization(weights[-1][0], layer)
         elif isinstance(layer, layers.ReLU):
             kept[-1][1]["activation"] = "relu"
         elif not isinstance(layer, layers.Dropout):
@@ -181,3 +179,18 @@ def fold(model, policy="float32"):
     for layer, values in zip(kept, weights, strict=True):
         layer.set_weights(values)
     return folded
+
+
+def fold_normalization(kernel, normalization):
+    """Fold a batch normalization into the convolution before it.
+
+    Args:
+        kernel: float array of shape (rows, columns, inputs, filters); the convolution has no bias.
+        normalization: trained `layers.BatchNormalization` of the filters.
+
+    Returns:
+        Kernel and bias, of shape (filters,), of the convolution that does both.
+    """
+    gamma, beta, mean, variance = normalization.get_weights()
+    scale = gamma / np.sqrt(variance + normalization.epsilon)
+    return [kernel * scale, beta - mean * scale]
