@@ -1,16 +1,33 @@
 """Opens photos: any common format, any colours, upright, in bounded memory."""
 
 import math
+import os
 import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+import cli
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 MAX_PIXELS = 2_000_000  # of what is kept: enough for 60 lines of digits on a page
-MAX_DECODED_PIXELS = 64_000_000  # at 4 bytes a pixel 256 MB
+MAX_SIDE = 10_000  # pixels of what is kept
+# So that none takes much more than 300 MB (tests/test_photos.py): plain pixels may be more than
+# those with alpha or 16 bits. JPEG files, unless progressive, are shrunk as they are read.
+MAX_DECODED_PIXELS = {"1": 40_000_000, "L": 40_000_000, "RGB": 40_000_000}
+MAX_OTHER_PIXELS = 16_000_000
+# What EXIF's orientations ask for.
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def find(paths):
@@ -20,22 +37,17 @@ def find(paths):
         paths: names of files and folders.
 
     Returns:
-        list of `Path`; files that do not exist are among them, for `load` to report.
-
-    Raises:
-        ValueError: a folder has no images.
+        list of `Path`, among them what does not exist, and folders without images or permission:
+        `load` says what is wrong with them.
     """
     found = []
     for path in map(Path, paths):
-        if not path.is_dir():
-            found.append(path)
-            continue
-        inside = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
-        if not inside:
-            raise ValueError(
-                f"the folder {path} has no images, expected {', '.join(SUFFIXES)} files in it"
-            )
-        found += inside
+        try:
+            names = sorted(os.listdir(path))
+        except OSError:  # most often it is a file
+            names = []
+        inside = [path / name for name in names if not name.startswith(".")]
+        found += [file for file in inside if file.suffix.lower() in SUFFIXES] or [path]
     return found
 
 
@@ -56,48 +68,61 @@ def load(path):
         ValueError: it is not an image, damaged, or too large.
     """
     path = Path(path)
-    if not path.is_file():
-        problem = "is not a file" if path.exists() else "does not exist"
-        raise FileNotFoundError(f"{path} {problem}: expected an image file")
+    if not os.path.isfile(path):
+        problem = "does not exist"
+        if os.path.exists(path):
+            problem = "has no images" if os.path.isdir(path) else "is not a file"
+        raise FileNotFoundError(f"{path} {problem}: expected an image file, or a folder of them")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of size, where our limit is lower, and of odd tags
+        # Pillow warns of sizes, where our limit is lower, and libtiff writes of its own accord.
+        with cli.caught_stderr(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             # A file, not its name: of that Pillow maps plain TIFFs, and garbles turned ones.
             with open(path, "rb") as file, Image.open(file, formats=FORMATS) as image:
                 longer_side = max(image.size)
-                image.draft(None, _fit(image.size))
-                if math.prod(image.size) <= MAX_DECODED_PIXELS:
+                if not image.info.get("progressive"):
+                    image.draft(None, _fit(image.size))
+                num_pixels, limit = math.prod(image.size), _get_limit(image)
+                if num_pixels <= limit:
                     photo = _flatten(_shrink(image))
                     return np.asarray(photo), max(1.0, longer_side / max(photo.size))
     except Exception as error:  # a damaged file can make Pillow raise nearly anything
         raise ValueError(_explain(path, error)) from None
     raise ValueError(
-        f"{path} has {math.prod(image.size):,} pixels, expected at most {MAX_DECODED_PIXELS:,}: "
-        "save it smaller, or as JPEG"
+        f"{path} has {num_pixels:,} pixels, expected at most {limit:,}: save it smaller, or as JPEG"
     )
 
 
+def _get_limit(image):
+    plain = image.format != "WEBP" and "transparency" not in image.info
+    return MAX_DECODED_PIXELS.get(image.mode, MAX_OTHER_PIXELS) if plain else MAX_OTHER_PIXELS
+
+
 def _fit(size):
-    shrink = max(1.0, math.sqrt(math.prod(size) / MAX_PIXELS))
+    shrink = max(1.0, math.sqrt(math.prod(size) / MAX_PIXELS), max(size) / MAX_SIDE)
     return tuple(max(1, int(side / shrink)) for side in size)
 
 
 def _shrink(image):
     """Shrink before anything else, so that all that follows needs little memory."""
     image.load()  # which may turn it already
-    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # damaged EXIF data spoil no photo
+        orientation = 1
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        values = np.nan_to_num(np.asarray(image, np.float32), posinf=0, neginf=0)
+        values = np.array(image, np.float32)
+        np.nan_to_num(values, copy=False, posinf=0, neginf=0)
         values -= values.min()
-        image = Image.fromarray((values * (255 / max(values.max(), 1e-6))).astype(np.uint8))
+        values *= 255 / max(values.max(), 1e-6)
+        image = Image.fromarray(values.astype(np.uint8))
     elif image.mode == "1":
         image = image.convert("L")
     elif image.mode == "P" or "transparency" in image.info:
         image = image.convert("RGBA")
     # Boxes first, then the finer filter on what is left: exact enough, and fast.
     image = image.resize(_fit(image.size), Image.Resampling.LANCZOS, reducing_gap=2.0)
-    image.getexif()[ExifTags.Base.Orientation] = orientation
-    return ImageOps.exif_transpose(image)
+    return image.transpose(TURNS[orientation]) if orientation in TURNS else image
 
 
 def _flatten(image):
@@ -115,6 +140,6 @@ def _explain(path, error):
     if isinstance(error, UnidentifiedImageError):
         return f"{path} is no image that can be read, expected {', '.join(FORMATS)}: convert it"
     if isinstance(error, Image.DecompressionBombError):
-        return f"{path} has more than {MAX_DECODED_PIXELS:,} pixels: save it smaller"
+        return f"{path} has far too many pixels, expected {MAX_DECODED_PIXELS['RGB']:,} at most"
     reason = " ".join(str(error).split())[:120] or type(error).__name__
     return f"{path} is damaged ({reason}): copy or save it again"

@@ -44,7 +44,7 @@ def package_versions():
 
 
 def load(path):
-    """Load a model that `save` wrote, refusing what cannot be one of ours.
+    """Load a digit classifier that `save` wrote, refusing what cannot be one of ours.
 
     Code inside the file is never run: `safe_mode` stays on, and the file must be in the `.keras`
     format, since the older HDF5 format may carry code.
@@ -59,16 +59,28 @@ def load(path):
         FileNotFoundError: there is no such file.
         ValueError: it is damaged, wants to run code, or is not a digit classifier.
     """
-    path = Path(path)
+    model = _load(Path(path), "train.py")
+    _check_classifier(model, path)
+    return model
+
+
+def load_finder(path):
+    """Load a network that finds digits on a page; otherwise as `load`."""
+    model = _load(Path(path), "train_finder.py")
+    _check_finder(model, path)
+    return model
+
+
+def _load(path, script):
     if not path.is_file():
         problem = "is a folder" if path.is_dir() else "does not exist"
         raise FileNotFoundError(
-            f"{path} {problem}: expected a .keras model; python train.py makes one"
+            f"{path} {problem}: expected a .keras model; python {script} makes one"
         )
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise ValueError(
             f"{path} is not a whole .keras file (truncated, or another format): "
-            "train again with python train.py"
+            f"train again with python {script}"
         )
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
@@ -76,9 +88,10 @@ def load(path):
         reason = " ".join(str(error).split())[:200]
         raise ValueError(
             f"{path} cannot be loaded as a Keras model ({type(error).__name__}: {reason}): "
-            "train again with python train.py"
+            f"train again with python {script}"
         ) from None
-    _check_classifier(model, path)
+    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        raise ValueError(f"{path} has weights that are NaN or infinite: train it again")
     return model
 
 
@@ -86,7 +99,7 @@ def find(name, path=None, released=RELEASED_MODELS):
     """Find the model file to use: the one asked for, else the user's own, else the released one.
 
     Args:
-        name: a key of `model.BUILDERS`.
+        name: a key of `model.BUILDERS`, or "finder".
         path: the file asked for, or None.
         released: folder of the models that come with the project.
 
@@ -102,9 +115,16 @@ def find(name, path=None, released=RELEASED_MODELS):
     if own.exists():
         return own
     if not released.exists():
-        raise FileNotFoundError(f"there is no {own}: run python train.py --model {name} first")
+        command = "train_finder.py" if name == "finder" else f"train.py --model {name}"
+        raise FileNotFoundError(f"there is no {own}: run python {command} first")
     here = Path.cwd()
     return released.relative_to(here) if released.is_relative_to(here) else released
+
+
+def is_own_json(results_file, model_paths):
+    """Whether a results file (or None) is the JSON that lies beside one of the models."""
+    metadata_paths = [Path(path).with_suffix(".json").resolve() for path in model_paths]
+    return bool(results_file) and Path(results_file).resolve() in metadata_paths
 
 
 def read_kept_results(results_file, model_paths):
@@ -120,8 +140,7 @@ def read_kept_results(results_file, model_paths):
     Raises:
         ValueError: the JSON is damaged, or the results are about several models.
     """
-    metadata_paths = [Path(path).with_suffix(".json").resolve() for path in model_paths]
-    if not results_file or Path(results_file).resolve() not in metadata_paths:
+    if not is_own_json(results_file, model_paths):
         return {}
     if len(model_paths) > 1:
         raise ValueError(
@@ -134,18 +153,29 @@ def read_kept_results(results_file, model_paths):
         raise ValueError(f"{path} is damaged, expected a model's JSON: delete it") from None
 
 
-def _check_classifier(model, path):
+def _get_shapes(model):
     try:
-        shapes = tuple(model.input_shape[1:]), tuple(model.output_shape[1:])
+        return tuple(model.input_shape[1:]), tuple(model.output_shape[1:])
     except (AttributeError, TypeError):  # several inputs or outputs, or never built
-        shapes = "several or unknown inputs and outputs", ""
+        return "several or unknown inputs and outputs", ""
+
+
+def _check_finder(model, path):
+    shapes = _get_shapes(model)
+    if shapes != ((None, None, 1), (None, None, NUM_CLASSES + 5)):
+        raise ValueError(
+            f"{path} maps {shapes[0]} to {shapes[1]}, expected a network that finds digits: "
+            "train one with python train_finder.py"
+        )
+
+
+def _check_classifier(model, path):
+    shapes = _get_shapes(model)
     if shapes != (IMAGE_SHAPE, (NUM_CLASSES,)):
         raise ValueError(
             f"{path} maps {shapes[0]} to {shapes[1]}, expected (28, 28) to (10,): "
             "it is not a digit classifier of this project"
         )
-    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
-        raise ValueError(f"{path} has weights that are NaN or infinite: train it again")
     blank_and_full = np.stack([np.zeros(IMAGE_SHAPE, np.float32), np.ones(IMAGE_SHAPE, np.float32)])
     outputs = keras.ops.convert_to_numpy(model(blank_and_full, training=False))
     if outputs.min() < 0 or not np.allclose(outputs.sum(axis=1), 1, atol=1e-2):

@@ -1,5 +1,4 @@
 import io
-import resource
 import struct
 import subprocess
 import sys
@@ -144,11 +143,53 @@ def test_a_decompression_bomb_is_refused_in_little_memory(tmp_path, side):
     assert result.stderr == ""
 
 
-def test_the_largest_photo_taken_fits_into_memory(tmp_path):
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    path = make_bomb(tmp_path / "a.png", 8000)
-    assert photos.load(path)[0].shape == (1414, 1414, 3)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
+def save_large(path, kind):
+    """A blank image of nearly as many pixels as are taken of its kind."""
+    plain = kind in ("L", "RGB", "progressive")
+    limit = photos.MAX_DECODED_PIXELS["RGB"] if plain else photos.MAX_OTHER_PIXELS
+    side = int(limit**0.5) - 1
+    if kind in ("L", "RGB", "RGBA", "LA"):
+        Image.new(kind, (side, side)).save(path, "PNG")
+    elif kind == "16 bits":
+        Image.fromarray(np.zeros((side, side), np.uint16)).save(path, "PNG")
+    elif kind == "float":
+        Image.fromarray(np.zeros((side, side), np.float32)).save(path, "TIFF")
+    elif kind == "webp":
+        Image.new("RGB", (side, side)).save(path, "WEBP", method=0)
+    elif kind == "progressive":
+        Image.new("RGB", (side, side)).save(path, "JPEG", progressive=True)
+    return path
+
+
+@pytest.mark.parametrize(
+    "kind", ["L", "RGB", "RGBA", "LA", "16 bits", "float", "webp", "progressive"]
+)
+def test_the_largest_photos_taken_fit_into_memory(tmp_path, kind):
+    code = (
+        "import resource, sys, photos\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "print(photos.load(sys.argv[1])[0].size)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    command = [sys.executable, "-c", code, save_large(tmp_path / "large", kind)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    size, kilobytes = map(int, result.stdout.split())
+    assert 0 < size <= 3 * photos.MAX_PIXELS
+    assert kilobytes < 400_000
+
+
+@pytest.mark.parametrize("shape", [(1, 3_000_000), (10, 1_500_000), (2_000_000, 2)])
+def test_a_thread_of_an_image_is_shrunk(tmp_path, shape):
+    photo, _ = photos.load(save(tmp_path / "a.png", np.zeros(shape, np.uint8)))
+    assert max(photo.shape) <= photos.MAX_SIDE
+
+
+@pytest.mark.parametrize(
+    "damage", [b"garbage", b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff"]
+)
+def test_damaged_exif_spoils_no_photo(tmp_path, page, damage):
+    path = save(tmp_path / "a.jpg", page, exif=damage, quality=95)
+    assert_alike(photos.load(path)[0], page)
 
 
 @pytest.mark.parametrize(
@@ -169,12 +210,18 @@ def test_what_is_no_image_is_refused_by_name(tmp_path, content, said):
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "bmp", "tiff", "gif"])
-def test_a_truncated_file_is_refused(tmp_path, suffix):
+@pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_deflate", "group4"])
+def test_a_truncated_file_is_refused(tmp_path, suffix, compression, capfd):
+    if compression and suffix != "tiff":
+        pytest.skip("only TIFF files are compressed in several ways")
     noise = np.random.default_rng(0).integers(0, 255, (90, 90), np.uint8)
-    path = save(tmp_path / f"a.{suffix}", noise)
+    options = {"compression": compression} if compression else {}
+    mode = "1" if compression == "group4" else "L"
+    path = save(tmp_path / f"a.{suffix}", noise, mode, **options)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(ValueError, match=f"a.{suffix} is"):
         photos.load(path)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_missing_file_is_refused(tmp_path):
@@ -183,15 +230,24 @@ def test_a_missing_file_is_refused(tmp_path):
 
 
 def test_a_folder_stands_for_the_images_in_it(tmp_path, page):
-    for name in ("b.png", "a.JPG", "note.txt"):
+    for name in ("b.png", "a.JPG", "note.txt", "._b.png"):
         save(tmp_path / name, page, format="PNG")
     found = photos.find([tmp_path, tmp_path / "x.png"])
     assert [path.name for path in found] == ["a.JPG", "b.png", "x.png"]
 
 
-def test_a_folder_without_images_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="has no images"):
-        photos.find([tmp_path])
+def test_a_folder_without_images_is_refused_when_its_turn_comes(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (path,) = photos.find([tmp_path / "empty"])
+    with pytest.raises(FileNotFoundError, match="empty has no images"):
+        photos.load(path)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\nb", "-"])
+def test_names_that_cannot_be_are_refused(name):
+    (path,) = photos.find([name])
+    with pytest.raises((FileNotFoundError, ValueError)):
+        photos.load(path)
 
 
 SEEDS = {}
