@@ -1,5 +1,6 @@
-"""Show what a trained network makes of test images: python predict.py 0 1 2."""
+"""Read digits: python predict.py 0 1 2 (test images), python predict.py note.jpg (photos)."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,26 +14,67 @@ NUM_RANDOM = 10
 
 def parse_args(argv=None):
     """Parse the command line."""
-    parser = cli.Parser("Predict test images and draw them with the network's answers.")
+    parser = cli.Parser("Read test images, or photos of handwritten notes.")
     parser.add_argument(
-        "indices",
+        "inputs",
         nargs="*",
-        type=cli.whole_number(0),
-        metavar="INDEX",
-        help=f"test images, counted from 0 (default: {NUM_RANDOM} at random)",
+        metavar="INPUT",
+        help="test images, counted from 0; or photos (PNG, JPEG, WebP, BMP, TIFF, GIF; one named 7 "
+        f"as ./7) and folders of photos (default: {NUM_RANDOM} test images at random)",
     )
-    cli.add_common_flags(parser)
+    cli.add_common_flags(parser, default_model="cnn for photos, else dense")
+    parser.add_argument(
+        "--finder-path",
+        type=cli.keras_file,
+        metavar="FILE.keras",
+        help="the network that finds digits on photos (default: saved_models/finder.keras; if you "
+        "have trained none, the one released with the project)",
+    )
     cli.add_seed_flag(parser)
     cli.add_results_flag(parser)
-    return parser.parse_args(argv)
+    parser.add_argument(
+        "--csv",
+        type=cli.csv_file,
+        metavar="FILE.csv",
+        help="write the numbers read on photos here, one a row (default: they are only printed)",
+    )
+    args = parser.parse_args(argv)
+    args.photos = [text for text in args.inputs if not text.isdecimal()]
+    for text in args.photos:
+        if not text:
+            parser.error("received an empty name, expected a photo's: is a variable not set?")
+        if text.lstrip("-").replace(".", "", 1).isdecimal():
+            parser.error(
+                f"received {text!r}, expected a test image's number, a whole one from 0 on, or a "
+                "photo's name"
+            )
+    if args.photos and len(args.photos) < len(args.inputs):
+        parser.error(
+            f"received both test images and photos ({args.photos[0]!r}), expected one kind: give "
+            "them one after the other (a photo named 7 as ./7)"
+        )
+    if (args.csv or args.finder_path) and not args.photos:
+        flag = "--csv" if args.csv else "--finder-path"
+        parser.error(f"received {flag} without photos, expected some: give their names")
+    args.model = args.model or ("cnn" if args.photos else "dense")
+    return args
 
 
-def choose_indices(indices, num_images, seed):
+def choose_indices(texts, num_images, seed):
     """Check the indices asked for, or draw some at random if there are none.
+
+    Args:
+        texts: what was typed, decimal digits each.
+        num_images: there are.
+        seed: of the drawing.
+
+    Returns:
+        integer array.
 
     Raises:
         ValueError: an index is beyond the last image.
     """
+    indices = [int(text) for text in texts]
     if not indices:
         size = min(NUM_RANDOM, num_images)
         return np.random.default_rng(seed).choice(num_images, size, replace=False)
@@ -79,12 +121,11 @@ def format_table(predictions):
     return "\n".join(lines)
 
 
-def main(argv=None):
-    """Predict the images, draw them, and say what was written where."""
-    args = parse_args(argv)
+def predict_images(args):
+    """Predict test images, draw them, and say what was written where."""
     with cli.one_line_errors():
         images, labels = data.load_test(args.data)
-        indices = choose_indices(args.indices, len(images), args.seed)
+        indices = choose_indices(args.inputs, len(images), args.seed)
         files.check_writable(Path(args.plots_dir) / "predictions.png")
         if args.results_file:
             files.check_writable(args.results_file)
@@ -124,6 +165,16 @@ def main(argv=None):
         print(f"The figure shows the first {figures.MAX_PREDICTIONS}.")
     for path in written:
         print(f"Wrote {path}")
+
+
+def main(argv=None):
+    """Read test images or photos, whichever are named."""
+    args = parse_args(argv)
+    if args.photos:
+        import read_photos
+
+        sys.exit(read_photos.run(args))
+    predict_images(args)
 
 
 if __name__ == "__main__":
