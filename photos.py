@@ -69,10 +69,7 @@ def load(path):
     """
     path = Path(path)
     if not os.path.isfile(path):
-        problem = "does not exist"
-        if os.path.exists(path):
-            problem = "has no images" if os.path.isdir(path) else "is not a file"
-        raise FileNotFoundError(f"{path} {problem}: expected an image file, or a folder of them")
+        raise FileNotFoundError(explain_missing(path))
     try:
         # Pillow warns of sizes, where our limit is lower, and libtiff writes of its own accord.
         with cli.caught_stderr(), warnings.catch_warnings():
@@ -91,6 +88,14 @@ def load(path):
     raise ValueError(
         f"{path} has {num_pixels:,} pixels, expected at most {limit:,}: save it smaller, or as JPEG"
     )
+
+
+def explain_missing(path):
+    """Say what is wrong with a path that is no file."""
+    problem = "does not exist"
+    if os.path.exists(path):
+        problem = "has no images" if os.path.isdir(path) else "is not a file"
+    return f"{path} {problem}: expected an image file, or a folder of them"
 
 
 def _get_limit(image):

@@ -1,5 +1,6 @@
 """Reads photo files for predict.py: prints the lines, draws each photo, writes JSON and CSV."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -28,6 +29,9 @@ def run(args):
         for path in (plots / "reading.png", args.results_file, args.csv):
             if path:
                 files.check_writable(path)
+    if not any(os.path.isfile(path) for path in paths):  # no need to wait for TensorFlow
+        print_errors([photos.explain_missing(path) for path in paths])
+        return 2
 
     cli.import_keras()
     import keras
@@ -46,18 +50,21 @@ def run(args):
     for path, figure_path in zip(paths, figure_paths, strict=True):
         try:
             photo, scale = photos.load(path)
-            lines = reader.read(photo, finder, classifier)
-            annotate.draw_note(photo, lines, figure_path, f"{show(path.name)}: {summarize(lines)}")
-            readings.append((path, figure_path, describe(lines, scale)))
         except (ValueError, OSError) as error:
             errors.append(error)
+        else:
+            lines = reader.read(photo, finder, classifier)
+            title = f"{show(path.name)}: {summarize(lines)}"
+            with cli.one_line_errors():
+                annotate.draw_note(photo, lines, figure_path, title)
+            readings.append((path, figure_path, describe(lines, scale)))
         if progress:
             progress.add(1)
-    for error in errors:
-        print(f"error: {' '.join(show(error).split())}", file=sys.stderr)
+    print_errors(errors)
     with cli.one_line_errors():
         written = write(args, readings)
-    print(f"Read with {finder_path} and {model_path}.")
+    if readings:
+        print(f"Read with {finder_path} and {model_path}.")
     for path, figure_path, lines in readings:
         print(f"{show(path)}: {summarize(lines)}")
         print(format_lines(lines), end="")
@@ -65,6 +72,12 @@ def run(args):
     for path in written:
         print(f"Wrote {path}")
     return (1 if readings else 2) if errors else 0
+
+
+def print_errors(errors):
+    """Print each error as a line on stderr."""
+    for error in errors:
+        print(f"error: {' '.join(show(error).split())}", file=sys.stderr)
 
 
 def show(name):

@@ -5,8 +5,8 @@ from PIL import Image
 from scipy import ndimage
 
 import centre
-import finder as finders
 import layout
+import search
 
 MIN_SCORE = 0.7  # of the finder, that something is a digit
 # A page is mostly written with one pen, at one size: what is far fainter or smaller than the rest
@@ -37,8 +37,8 @@ def read(photo, finder, classifier):
     page = to_grey(photo)
     (inverted, turns), found = choose_view(page, finder)
     page = _see(page, inverted, turns)
-    scales = finders.list_scales(page.shape)
-    rest = finders.look(finder, page, scales[: -len(_choose_coarse(page.shape))])
+    scales = search.list_scales(page.shape)
+    rest = search.look(finder, page, scales[: -len(_choose_coarse(page.shape))])
     lines = _read_found(page, _select(page, np.concatenate([rest, found])), classifier)
     for digit in layout.list_digits(lines):
         digit["box"] = _turn_back(digit["box"], turns, page.shape)
@@ -59,13 +59,13 @@ def choose_view(page, finder):
 
     Returns:
         `(inverted, turns), found`: whether its ink is light, by how many quarters to turn it,
-        anticlockwise; what was found in this view at the coarse scales, as of `finder.look`.
+        anticlockwise; what was found in this view at the coarse scales, as of `search.look`.
     """
     found, worths = {}, {}
 
     def try_out(*view):
         seen = _see(page, *view)
-        found[view] = finders.look(finder, seen, _choose_coarse(seen.shape))
+        found[view] = search.look(finder, seen, _choose_coarse(seen.shape))
         boxes, scores, probabilities = _select(seen, found[view])
         certainties = scores * probabilities.max(axis=1, initial=0)
         in_rows = layout.measure_rows(boxes)
@@ -84,7 +84,7 @@ def choose_view(page, finder):
 
 def _choose_coarse(shape):
     """The scales of a page that has few pixels at them; at least the smallest."""
-    scales = finders.list_scales(shape)
+    scales = search.list_scales(shape)
     num_pixels = shape[0] * shape[1]
     return [scale for scale in scales if num_pixels * scale**2 < COARSE_PIXELS] or scales[-1:]
 
@@ -127,7 +127,7 @@ def _read_found(page, found, classifier):
 
 def _select(page, found):
     """Merge what was found and keep what is sure, and as dark and as large as the rest."""
-    boxes, scores, probabilities = finders.merge(found)
+    boxes, scores, probabilities = search.merge(found)
     contrasts = np.array([_measure_contrast(page, box) for box in boxes])
     sizes = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)
     kept = scores > MIN_SCORE

@@ -97,6 +97,7 @@ def main(argv=None):
     import annotate
     import finder
     import loop
+    import search
     import storage
 
     keras.utils.set_random_seed(args.seed)
@@ -134,7 +135,7 @@ def main(argv=None):
     }
     network = finder.fold(network)
     photos = exam[0][0][:NUM_DRAWN, ..., 0]
-    findings = [finder.find(network, photo) for photo in photos]
+    findings = [search.find(network, photo) for photo in photos]
     drawn = [(boxes, digits.argmax(axis=1)) for boxes, _, digits in findings]
     with cli.one_line_errors():
         for path in storage.save(network, model_path, metadata):

@@ -93,16 +93,16 @@ def draw_steps():
     """Draw how the note is read, step by step."""
     cli.import_keras()
     import annotate
-    import finder
     import photos
     import reader
+    import search
     import storage
 
     photo, _ = photos.load(Path(__file__).parent / "note.jpg")
     network = storage.load_finder(storage.RELEASED_MODELS / "finder.keras")
     lines = reader.read(photo, network, storage.load(storage.RELEASED_MODELS / "cnn.keras"))
     path = ROOT / "plots" / "released" / "reading_steps.png"
-    annotate.draw_steps(photo, finder.even_out(network, reader.to_page(photo)), lines, path)
+    annotate.draw_steps(photo, search.even_out(network, reader.to_grey(photo)), lines, path)
     print(f"Wrote {path}")
 
 

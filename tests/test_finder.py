@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 import finder
+import search
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +38,8 @@ class Oracle:
 
     def __call__(self, page, training):
         height, width = page.shape[1:3]
-        scale = 2.0 ** round(np.log2((height - 2 * finder.PADDING) / self.shape[0]))
-        boxes = self.boxes * scale + finder.PADDING
+        scale = 2.0 ** round(np.log2((height - 2 * search.PADDING) / self.shape[0]))
+        boxes = self.boxes * scale + search.PADDING
         visible = np.ones(len(boxes))
         return make_logits(finder.make_targets(boxes, self.labels, visible, (height, width)))[None]
 
@@ -58,7 +59,7 @@ def test_light_does_not_matter(network):
     page = np.full((64, 96), 0.4, np.float32)
     page[20:40, 30:34] = 0.1
     ramp = np.linspace(1, 2, 96, dtype=np.float32)
-    plain, bright, uneven = (finder.even_out(network, p) for p in (page, 2 * page, page * ramp))
+    plain, bright, uneven = (search.even_out(network, p) for p in (page, 2 * page, page * ramp))
     assert plain.shape == page.shape
     assert plain[30, 32] > 1
     assert np.abs(bright - plain).max() < 0.15
@@ -110,7 +111,7 @@ def test_a_right_answer_costs_nothing_and_a_wrong_one_much():
 
 def test_boxes_are_found_where_they_are():
     boxes = [[40, 40, 60, 70], [64, 40, 84, 70], [200, 100, 206, 130]]
-    found, scores, digits = finder.find(
+    found, scores, digits = search.find(
         Oracle(boxes, [7, 7, 1], (480, 640)), np.zeros((480, 640), np.float32)
     )
     order = np.argsort(found[:, 0])
@@ -123,15 +124,15 @@ def test_boxes_are_found_where_they_are():
 def test_digits_of_any_size_are_found_once(height):
     boxes = [[100, 50, 100 + height / 2, 50 + height]]
     page = np.zeros((480, 640), np.float32)
-    found, _, digits = finder.find(Oracle(boxes, [5], page.shape), page)
+    found, _, digits = search.find(Oracle(boxes, [5], page.shape), page)
     assert found == pytest.approx(np.array(boxes), rel=0.05)
     assert digits.argmax(axis=1).tolist() == [5]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 200), (16, 16)])
 def test_a_page_too_small_for_digits_has_none(shape, network):
-    boxes, scores, digits = finder.find(
+    boxes, scores, digits = search.find(
         Oracle(np.zeros((0, 4)), [], shape), np.zeros(shape, np.float32)
     )
     assert (boxes.shape, scores.shape, digits.shape) == ((0, 4), (0,), (0, 10))
-    assert np.isfinite(finder.find(network, np.ones(shape, np.float32))[0]).all()
+    assert np.isfinite(search.find(network, np.ones(shape, np.float32))[0]).all()

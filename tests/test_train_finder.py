@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import data
-import finder
+import search
 import storage
 import train_finder
 
@@ -30,7 +30,7 @@ def test_a_short_training_writes_a_finder_that_works(tmp_path, tiny_data, monkey
     output = capsys.readouterr().out
     network = storage.load_finder(path)
     assert not any(isinstance(x, keras.layers.BatchNormalization) for x in network.layers)
-    boxes, scores, digits = finder.find(network, np.ones((100, 100), np.float32))
+    boxes, scores, digits = search.find(network, np.ones((100, 100), np.float32))
     assert len(boxes) == len(scores) == len(digits)
     metadata = json.loads((tmp_path / "f.json").read_text())
     assert (metadata["seed"], metadata["epochs"]) == (3, 2)
