@@ -81,6 +81,13 @@ def test_targets_name_the_digit_and_its_box():
         assert 24 * np.exp(height) == pytest.approx(32)
 
 
+def test_a_cell_between_two_digits_is_the_nearer_ones():
+    boxes = np.array([[30, 30, 70, 70], [39, 30, 79, 70]])  # middles at 50 and 59
+    targets = finder.make_targets(boxes, np.array([3, 8]), np.ones(2), (160, 160))
+    assert targets[12, 13, 0] == 3  # the cell around 54
+    assert targets[12, 14, 0] == 8
+
+
 @pytest.mark.parametrize(
     ("height", "kinds"),
     [(8, {10}), (12, {10, 255}), (20, {3, 10, 255}), (50, {10, 255}), (80, {10})],
