@@ -1,6 +1,7 @@
 """Turns a digit cut out of a page into what the networks know: 28x28 pixels, as MNIST has them."""
 
 import numpy as np
+from keras import ops
 from PIL import Image
 from scipy import ndimage
 from skimage.filters import threshold_otsu
@@ -10,6 +11,7 @@ from data import IMAGE_SHAPE
 HEIGHT = 56  # pixels of the longer side while ink is told from paper
 BOX = 20  # pixels of the longer side in the end
 EDGE = 5.0  # pixels of the 56 from no ink to full: MNIST's strokes have soft edges
+BATCH_SIZE = 300
 STRETCHES = (0.65, 0.8, 1.0)  # widths at which a digit is read; hands differ more than MNIST's
 MIN_CONTRAST = 0.02
 
@@ -107,7 +109,10 @@ def classify(classifier, inks):
         return np.zeros((0, 10), np.float32), np.zeros((0, *IMAGE_SHAPE), np.float32)
     images = np.stack([to_mnist(ink, STRETCHES) for ink in inks])
     flat = images.reshape(-1, *IMAGE_SHAPE)
-    probabilities = classifier.predict(flat, batch_size=500, verbose=0)
+    # Called as it is: of so few images, predict's preparations would take longer than the answers.
+    parts = [flat[start : start + BATCH_SIZE] for start in range(0, len(flat), BATCH_SIZE)]
+    answers = [ops.convert_to_numpy(classifier(part, training=False)) for part in parts]
+    probabilities = np.concatenate(answers)
     return probabilities.reshape(len(inks), len(STRETCHES), -1).mean(axis=1), images[:, -1]
 
 

@@ -9,6 +9,7 @@ import layout
 import search
 
 MIN_SCORE = 0.7  # of the finder, that something is a digit
+MIN_PROBABILITY = 0.45  # that it is a digit and the one it is taken for
 # A page is mostly written with one pen, at one size: what is far fainter or smaller than the rest
 # is grain of the paper.
 MIN_CONTRAST, MIN_SIZE = 0.3, 0.4
@@ -16,8 +17,10 @@ MAX_DIGITS = 1000  # the surest are kept
 # A page may have to be seen with its ink light instead of dark, and turned by quarters. That is
 # tried out on a smaller copy; it is seen as it is unless another view is clearly better.
 COARSE_PIXELS = 300_000
-USUAL_BONUS = 1.2
-SURE = 0.9  # mean certainty of digits in rows above which a page is not tried on its side
+MAX_JUDGED = 50  # digits
+CLEAR_WORTH, LIKELY = 0.3, 0.85  # about two sure digits; mean certainty
+USUAL_BONUS = 1.1
+SURE = 0.95  # mean certainty of digits in rows above which a page is not tried on its side
 
 
 def read(photo, finder, classifier):
@@ -35,7 +38,7 @@ def read(photo, finder, classifier):
         (float32 of shape (28, 28), what the classifier saw). Empty if there are no digits.
     """
     page = to_grey(photo)
-    (inverted, turns), found = choose_view(page, finder)
+    (inverted, turns), found = choose_view(page, finder, classifier)
     page = _see(page, inverted, turns)
     scales = search.list_scales(page.shape)
     rest = search.look(finder, page, scales[: -len(_choose_coarse(page.shape))])
@@ -50,36 +53,48 @@ def to_grey(photo):
     return np.asarray(Image.fromarray(photo).convert("L"), np.float32) / 255
 
 
-def choose_view(page, finder):
+def choose_view(page, finder, classifier):
     """Choose how to see a page for its digits to be sure, by looking at it from some way off.
 
     Args:
         page: float32 array of shape (height, width), 0 black to 1 white.
         finder: trained network as `finder.build_finder` builds.
+        classifier: trained network of `model.BUILDERS`.
 
     Returns:
         `(inverted, turns), found`: whether its ink is light, by how many quarters to turn it,
         anticlockwise; what was found in this view at the coarse scales, as of `search.look`.
     """
-    found, worths = {}, {}
-
-    def try_out(*view):
+    guess = _looks_inverted(page)
+    found, judged = {}, {}
+    for view in ((False, 0), (True, 0)):
         seen = _see(page, *view)
         found[view] = search.look(finder, seen, _choose_coarse(seen.shape))
-        boxes, scores, probabilities = _select(seen, found[view])
-        certainties = scores * probabilities.max(axis=1, initial=0)
-        in_rows = layout.measure_rows(boxes)
-        worths[view] = np.maximum(certainties - 0.5, 0).sum() * (0.5 + in_rows)
-        return len(boxes) > 0 and certainties.mean() > SURE and in_rows >= 0.5
-
-    guess = _looks_inverted(page)
-    if not any([try_out(False, 0), try_out(True, 0)]):
-        try_out(guess, 1)
-        try_out(guess, 3)
+        judged[view] = worth, certainty, _ = _judge(seen, found[view])
+        if view == (guess, 0) == (False, 0) and certainty > LIKELY and worth > CLEAR_WORTH:
+            break  # ink is dark, as in nearly all photos
+    if not any(certainty > SURE and in_rows >= 0.5 for _, certainty, in_rows in judged.values()):
+        for view in ((guess, 1), (guess, 3)):
+            seen = _see(page, *view)
+            found[view] = search.look(finder, seen, _choose_coarse(seen.shape))
+        # The finder alone takes some digits on their side for others; the classifier seldom agrees.
+        judged = {view: _judge(_see(page, *view), found[view], classifier) for view in found}
+    worths = {view: worth for view, (worth, *_) in judged.items()}
     worths[False, 0] *= USUAL_BONUS
     best = max(worths, key=worths.get)
     best = best if worths[best] else (guess, 0)
     return best, found[best]
+
+
+def _judge(page, found, classifier=None):
+    """Judge what was found in a view: its worth, mean certainty, and how much it is in rows."""
+    boxes, scores, probabilities = (values[:MAX_JUDGED] for values in _select(page, found))
+    if classifier:
+        probabilities, _ = _classify(page, boxes, probabilities, classifier)
+    certainties = scores * probabilities.max(axis=1, initial=0)
+    in_rows = layout.measure_rows(boxes)
+    worth = (np.maximum(certainties - 0.5, 0) ** 2).sum() * (0.5 + in_rows)
+    return worth, certainties.mean() if len(boxes) else 0.0, in_rows
 
 
 def _choose_coarse(shape):
@@ -102,10 +117,9 @@ def _looks_inverted(page):
 
 def _read_found(page, found, classifier):
     boxes, scores, seen = found
-    inks = [centre.cut_out(page, box) for box in boxes]
-    classified, images = centre.classify(classifier, inks)
-    # One saw the digit among others, the other saw it close: they err on different ones.
-    probabilities = (seen + classified) / 2
+    probabilities, images = _classify(page, boxes, seen, classifier)
+    kept = scores * probabilities.max(axis=1, initial=0) > MIN_PROBABILITY
+    boxes, scores, probabilities, images = (x[kept] for x in (boxes, scores, probabilities, images))
     ranked = np.argsort(-probabilities, axis=1)
     lines = []
     for numbers in layout.make_lines(boxes):
@@ -123,6 +137,12 @@ def _read_found(page, found, classifier):
         ]
         lines.append({"text": " ".join(texts), "digits": digits})
     return lines
+
+
+def _classify(page, boxes, seen, classifier):
+    classified, images = centre.classify(classifier, [centre.cut_out(page, box) for box in boxes])
+    # One saw the digit among others, the other saw it close: they err on different ones.
+    return (seen + classified) / 2, images
 
 
 def _select(page, found):

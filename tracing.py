@@ -27,13 +27,14 @@ SHARE_FLAGGED, SHARE_FOOTED, SHARE_BARRED = 0.25, 0.5, 0.25
 SHARE_BROKEN = 0.1  # of all digits: the pen was lifted, or did not write
 
 
-def trace_digits(images, labels, rng):
+def trace_digits(images, labels, rng, share_broken=SHARE_BROKEN):
     """Trace digits, giving some of the 1s a flag and some of the 7s a bar.
 
     Args:
         images: uint8 array of shape (n, 28, 28).
         labels: integers of shape (n,).
         rng: `numpy.random.Generator`.
+        share_broken: share of the digits that get a gap.
 
     Returns:
         uint8 array of shape (n, 56, 56): distance from the middle line in 1/16 pixels, 255 beyond.
@@ -50,7 +51,7 @@ def trace_digits(images, labels, rng):
             middle = _add_flag(middle, rng)
         if label == 7 and rng.random() < SHARE_BARRED:
             middle = _add_bar(middle, rng)
-        if rng.random() < SHARE_BROKEN:
+        if rng.random() < share_broken:
             middle = _break(middle, rng)
         tracings[index] = _measure_distance(middle)
     return tracings
