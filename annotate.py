@@ -107,6 +107,7 @@ def draw_practice(photos, findings, path, num_columns=4):
         axes.set_axis_off()
     for axes, photo, (boxes, labels) in zip(all_axes, photos, findings, strict=False):
         axes.imshow(photo, cmap="gray", vmin=0, vmax=1)
+        axes.set(xlim=(-0.5, photo.shape[1] - 0.5), ylim=(photo.shape[0] - 0.5, -0.5))
         for (left, top, right, bottom), label in zip(boxes, labels, strict=True):
             _draw_box(axes, [left, top, right - left, bottom - top], BLUE, "-")
             _write(axes, left, top, str(label), BLUE, 8)

@@ -94,7 +94,9 @@ def _look_at(network, page, scale):
     halves = finder.TYPICAL / 2 * np.exp(np.clip(boxes[:, 2:], -3, 3))
     edges = np.concatenate([middles - halves, middles + halves], axis=1) / scale
     scores = scores[rows, columns]
-    return np.column_stack([edges, scores, probabilities[rows, columns, : finder.NOTHING]])
+    said = np.column_stack([edges, scores, probabilities[rows, columns, : finder.NOTHING]])
+    # Strokes that the page's edge cuts off look like 1s in its surroundings.
+    return said[((middles >= 0) & (middles <= [width, height])).all(axis=1)]
 
 
 def merge(found):

@@ -143,3 +143,11 @@ def test_a_page_too_small_for_digits_has_none(shape, network):
     )
     assert (boxes.shape, scores.shape, digits.shape) == ((0, 4), (0,), (0, 10))
     assert np.isfinite(search.find(network, np.ones(shape, np.float32))[0]).all()
+
+
+def test_nothing_is_found_beside_the_page():
+    page = np.zeros((480, 640), np.float32)
+    oracle = Oracle([[-16, 100, -4, 130], [100, 100, 120, 130]], [1, 2], page.shape)
+    boxes, _, digits = search.find(oracle, page)
+    assert digits.argmax(axis=1).tolist() == [2]
+    assert boxes == pytest.approx(np.array([[100, 100, 120, 130]]), abs=0.5)
