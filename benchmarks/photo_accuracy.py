@@ -57,13 +57,14 @@ def read_with_tesseract(path, kind):
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.split("\n")
 
 
-def read_folder(folder, finder, classifier):
+def read_folder(folder, finder, classifier, tesseract=False):
     """Read the labelled photos of a folder and count errors.
 
     Args:
         folder: Path of photos and `labels.json`.
         finder: trained network as `finder.build_finder` builds.
         classifier: trained network of `model.BUILDERS`.
+        tesseract: whether it reads the photos too.
 
     Returns:
         list of dicts: `reader` ("ours" or "tesseract"), `file`, `kind`, `digits`, `errors`,
@@ -76,7 +77,7 @@ def read_folder(folder, finder, classifier):
         return [line["text"] for line in reader.read(photos.load(path)[0], finder, classifier)]
 
     readers = {"ours": read}
-    if shutil.which("tesseract"):
+    if tesseract:
         readers["tesseract"] = read_with_tesseract
     rows = []
     for label in json.loads((folder / "labels.json").read_text()):
@@ -120,7 +121,7 @@ def main():
     finder, classifier = storage.load_finder(finder_path), storage.load(model_path)
     reader.read(np.full((300, 300, 3), 255, np.uint8), finder, classifier)  # first use takes longer
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    rows = read_folder(args.folder, finder, classifier)
+    rows = read_folder(args.folder, finder, classifier, shutil.which("tesseract"))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory
     ours = [row for row in rows if row["reader"] == "ours"]
     for row in ours:
