@@ -71,11 +71,27 @@ def load(path):
     if not os.path.isfile(path):
         raise FileNotFoundError(explain_missing(path))
     try:
+        # A file, not its name: of that Pillow maps plain TIFFs, and garbles turned ones.
+        with open(path, "rb") as file:
+            return decode(file, path)
+    except PermissionError as error:
+        raise ValueError(
+            f"{path} cannot be read ({error.strerror}): change its permissions"
+        ) from None
+
+
+def decode(file, name):
+    """Decode an image file; otherwise as `load`.
+
+    Args:
+        file: binary file, from which Pillow may read what it likes.
+        name: what to call it in errors.
+    """
+    try:
         # Pillow warns of sizes, where our limit is lower, and libtiff writes of its own accord.
         with cli.caught_stderr(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            # A file, not its name: of that Pillow maps plain TIFFs, and garbles turned ones.
-            with open(path, "rb") as file, Image.open(file, formats=FORMATS) as image:
+            with Image.open(file, formats=FORMATS) as image:
                 longer_side = max(image.size)
                 if not image.info.get("progressive"):
                     image.draft(None, _fit(image.size))
@@ -84,9 +100,9 @@ def load(path):
                     photo = _flatten(_shrink(image))
                     return np.asarray(photo), max(1.0, longer_side / max(photo.size))
     except Exception as error:  # a damaged file can make Pillow raise nearly anything
-        raise ValueError(_explain(path, error)) from None
+        raise ValueError(_explain(name, error, is_empty=not file.seek(0, os.SEEK_END))) from None
     raise ValueError(
-        f"{path} has {num_pixels:,} pixels, expected at most {limit:,}: save it smaller, or as JPEG"
+        f"{name} has {num_pixels:,} pixels, expected at most {limit:,}: save it smaller, or as JPEG"
     )
 
 
@@ -137,14 +153,12 @@ def _flatten(image):
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
 
 
-def _explain(path, error):
-    if isinstance(error, PermissionError):
-        return f"{path} cannot be read ({error.strerror}): change its permissions"
-    if path.stat().st_size == 0:
-        return f"{path} is empty, expected an image: copy or save it again"
+def _explain(name, error, is_empty):
+    if is_empty:
+        return f"{name} is empty, expected an image: copy or save it again"
     if isinstance(error, UnidentifiedImageError):
-        return f"{path} is no image that can be read, expected {', '.join(FORMATS)}: convert it"
+        return f"{name} is no image that can be read, expected {', '.join(FORMATS)}: convert it"
     if isinstance(error, Image.DecompressionBombError):
-        return f"{path} has far too many pixels, expected {MAX_DECODED_PIXELS['RGB']:,} at most"
+        return f"{name} has far too many pixels, expected {MAX_DECODED_PIXELS['RGB']:,} at most"
     reason = " ".join(str(error).split())[:120] or type(error).__name__
-    return f"{path} is damaged ({reason}): copy or save it again"
+    return f"{name} is damaged ({reason}): copy or save it again"
