@@ -66,6 +66,7 @@ def predict(networks, images, num_views):
 def evaluate_one(args, images, labels):
     """Score the model asked for, draw its mistakes, and return `(results, files written)`."""
     import figures
+    import insights
     import metrics
     import storage
 
@@ -101,10 +102,15 @@ def evaluate_one(args, images, labels):
             mistakes_path,
             f"{name}: {len(wrong)} test images not read as labelled, the worst first",
         )
+        written = [confusion_path, mistakes_path]
+        if len(networks) == 1 and "hidden_1" in [layer.name for layer in networks[0].layers]:
+            written.append(plots / f"{name}_weights.png")
+            weights = networks[0].get_layer("hidden_1").get_weights()[0]
+            insights.draw_weights(weights, written[-1])
     renamed = {"accuracy": "test_accuracy", "loss": "test_loss"}
     results = {renamed.get(key, key): value for key, value in scores.items()}
     results = kept | {"model_path": paths, "views": args.views} | results
-    return results, [confusion_path, mistakes_path]
+    return results, written
 
 
 def evaluate_two(args, images, labels):
