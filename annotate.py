@@ -1,11 +1,13 @@
 """Draws photos of notes with what was read on them."""
 
+import itertools
 import textwrap
 import warnings
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
+from PIL import Image, ImageDraw, ImageFont
 
 import figures
 import layout
@@ -13,6 +15,7 @@ from figures import BLUE, GREY, STYLE, VERMILLION
 
 DOUBTFUL = 0.8  # probability below which a digit is marked
 WIDTH = 8.0  # inches
+MARKED_SIDES = 1000, 1600  # pixels, longer side at least and at most
 MAX_CROPS = 60
 CROPS_A_ROW = 15
 
@@ -53,6 +56,35 @@ def draw_note(photo, lines, path, title):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         figures.save(figure, path)
+
+
+def mark(photo, lines):
+    """Mark each digit on a photo with its box and label; doubtful ones are dashed, with a ?.
+
+    Args:
+        photo: uint8 array of shape (height, width, 3).
+        lines: what `reader.read` returned for it.
+
+    Returns:
+        uint8 array of the same proportions, its longer side 1,000 to 1,600 pixels.
+    """
+    scale = np.clip(1.0, *(side / max(photo.shape) for side in MARKED_SIDES))
+    size = [max(1, round(side * scale)) for side in photo.shape[1::-1]]
+    marked = Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS)
+    draw = ImageDraw.Draw(marked)
+    for digit in layout.list_digits(lines):
+        doubtful = is_doubtful(digit)
+        color = VERMILLION if doubtful else BLUE
+        x, y, width, height = (side * scale for side in digit["box"])
+        corners = [(x, y), (x + width, y), (x + width, y + height), (x, y + height), (x, y)]
+        for start, end in itertools.pairwise(corners):
+            _draw_side(draw, start, end, color, dashed=doubtful)
+        font = ImageFont.load_default(float(np.clip(0.45 * height, 22, 48)))
+        text = f"{digit['label']}{'?' if doubtful else ''}"
+        draw.text(
+            (x, max(y, 24)), text, color, font, anchor="lb", stroke_width=2, stroke_fill="white"
+        )
+    return np.asarray(marked)
 
 
 def draw_steps(photo, ink, lines, path):
@@ -122,6 +154,15 @@ def _draw_digit(axes, digit, points_a_pixel):
     _draw_box(axes, digit["box"], color, "--" if doubtful else "-")
     size = float(np.clip(0.4 * height * points_a_pixel, 6, 12))
     _write(axes, x, y, f"{digit['label']}{'?' if doubtful else ''}", color, size)
+
+
+def _draw_side(draw, start, end, color, dashed):
+    start, end = np.array(start), np.array(end)
+    num_dashes = max(1, int(np.hypot(*(end - start)) / 12)) if dashed else 1
+    for number in range(num_dashes):
+        places = number / num_dashes, (number + (0.6 if dashed else 1)) / num_dashes
+        ends = [tuple(start + place * (end - start)) for place in places]
+        draw.line(ends, color, width=3)
 
 
 def _draw_crops(figure, digits, num_rows):

@@ -12,6 +12,9 @@ import files
 import layout
 import photos
 
+# Of a table of numbers.
+COLUMNS = ("file", "line", "number", "text", "probability", "x", "y", "width", "height")
+
 
 def run(args):
     """Read the photos that the command line names.
@@ -201,7 +204,6 @@ def write(args, readings):
         written.append(args.results_file)
     if args.csv:
         rows = [row for path, _, _, described in readings for row in list_numbers(path, described)]
-        names = ("file", "line", "number", "text", "probability", "x", "y", "width", "height")
-        files.write_csv(args.csv, {name: [row[name] for row in rows] for name in names})
+        files.write_csv(args.csv, {name: [row[name] for row in rows] for name in COLUMNS})
         written.append(args.csv)
     return written
