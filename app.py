@@ -12,7 +12,7 @@ from pathlib import Path
 import cli
 
 NETWORKS = ("dense", "tiny", "cnn")
-MAX_UPLOAD = 20_000_000  # bytes
+MAX_UPLOAD = 20 * 1024**2  # bytes
 MAX_STORED = 500_000_000  # bytes of files sent and shown; they are deleted after ten minutes
 MAX_THREADS = 8
 # Whatever a library's page may ask for, the browser is told to load nothing from elsewhere.
@@ -117,7 +117,7 @@ def _refuse(scope, stored):
     if not length.isdigit():
         return 411, "Say how long the request is."
     if int(length) > MAX_UPLOAD + 10_000:  # what a form adds
-        return 413, f"Expected at most {MAX_UPLOAD // 10**6} MB: send a smaller picture."
+        return 413, f"Expected at most {MAX_UPLOAD // 1024**2} MB: send a smaller picture."
     size = sum(file.stat().st_size for file in Path(stored).rglob("*") if file.is_file())
     return (
         (503, "Too many files were sent: try again in ten minutes.") if size > MAX_STORED else None
@@ -137,7 +137,7 @@ def load_networks():
     # However many requests there are: each is answered by these threads.
     tf.config.threading.set_intra_op_parallelism_threads(os.cpu_count())
     tf.config.threading.set_inter_op_parallelism_threads(2)
-    import page
+    import drawing
     import storage
 
     with cli.one_line_errors():
@@ -145,8 +145,8 @@ def load_networks():
         classifiers = {name: storage.load(storage.find(name)) for name in NETWORKS}
     canvas = np.full((320, 480, 3), 255, np.uint8)
     canvas[100:200, 100:120] = canvas[100:200, 300:320] = 0
-    page.read_drawing(canvas, finder, classifiers)
-    page.read_drawing(canvas[:, :240], finder, classifiers)
+    drawing.read(canvas, finder, classifiers)
+    drawing.read(canvas[:, :240], finder, classifiers)
     return finder, classifiers
 
 
@@ -178,7 +178,7 @@ def serve(args, finder, classifiers, stored):
     import page
 
     with cli.one_line_errors():
-        blocks = page.build(finder, classifiers)
+        blocks = page.build(finder, classifiers, stored)
     blocks.launch(
         server_name=args.host,
         server_port=args.port,

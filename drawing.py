@@ -1,6 +1,8 @@
-"""Reads digits drawn on a canvas: tells them apart and brings each into 28x28 pixels."""
+"""Reads digits drawn on a canvas: tells them apart, asks several networks, explains an answer."""
 
+import base64
 import functools
+import io
 
 import numpy as np
 import tensorflow as tf
@@ -8,13 +10,17 @@ from PIL import Image
 from scipy import ndimage
 
 import centre
+import explain
 import layout
+import photos
 import search
+from data import IMAGE_SHAPE, NUM_CLASSES
 
 # Pixels at which digits are told apart, for drawn ones are large. At these scales the finder knows
 # digits from 1/5 of the height to all of it.
 PAGE_SHAPE = (80, 120)
 SCALES = (1.0, 0.5)
+MAX_CHARACTERS = 1_000_000  # of what a canvas sends
 MIN_INK = 0.35  # of full black: fainter pixels are the soft edges of strokes
 MIN_SCORE = 0.5  # of the finder, that something is a digit
 MIN_PART = 0.3  # of a stroke that lies in a digit's box for the digit to have a claim on it
@@ -22,8 +28,58 @@ MIN_SIZE = 0.25  # of the largest digit's longer side: what is smaller is a slip
 WIDE = 1.2  # times as wide as high: strokes less wide are not parts of two digits
 
 
-def read(canvas, finder):
-    """Read a drawing into what the classifiers know.
+def decode(text):
+    """Decode what the canvas sends: a PNG as a data URL, or nothing.
+
+    Args:
+        text: "data:image/png;base64,...", or "" or None.
+
+    Returns:
+        uint8 array of shape (height, width, 3), on white where it is transparent; None for nothing.
+
+    Raises:
+        ValueError: it is something else, or too large.
+    """
+    if not text:
+        return None
+    head, _, body = str(text)[: MAX_CHARACTERS + 1].partition(",")
+    if not head.startswith("data:image/") or len(str(text)) > MAX_CHARACTERS:
+        raise ValueError("The drawing is no picture as the canvas sends it: draw it again")
+    try:
+        file = io.BytesIO(base64.b64decode(body, validate=True))
+    except ValueError:
+        raise ValueError("The drawing arrived damaged: draw it again") from None
+    return photos.decode(file, "The drawing")[0]
+
+
+def read(canvas, finder, classifiers):
+    """Read a drawing with each network, and explain the digit that they are least sure of.
+
+    Args:
+        canvas: uint8 array of shape (height, width, 3), or None.
+        finder: trained network as `finder.build_finder` builds.
+        classifiers: dict of trained networks of `model.BUILDERS` by name.
+
+    Returns:
+        `(images, probabilities, explained, shares)`, as `answers.format_answers` takes them.
+    """
+    images = np.zeros((0, *IMAGE_SHAPE), np.float32)
+    if canvas is not None:
+        images = to_mnist(canvas, finder)
+    if not len(images):
+        return images, {name: np.zeros((0, NUM_CLASSES), np.float32) for name in classifiers}, 0, {}
+    # Compiled, which halves the time of so few images.
+    said = {name: network.predict_on_batch(images) for name, network in classifiers.items()}
+    explained = int(np.argmin(sum(row.max(axis=1) for row in said.values())))
+    shares = {}
+    for name, network in classifiers.items():
+        digits = said[name][explained].argmax(keepdims=True)
+        shares[name] = explain.attribute(network, images[[explained]], digits)[0][0]
+    return images, said, explained, shares
+
+
+def to_mnist(canvas, finder):
+    """Bring the digits of a drawing into what the classifiers know.
 
     Args:
         canvas: uint8 array of shape (height, width, 3), dark on light.
@@ -35,7 +91,7 @@ def read(canvas, finder):
     """
     ink = 1 - np.asarray(Image.fromarray(canvas).convert("L"), np.float32) / 255
     images = [centre.to_mnist(digit)[0] for digit in split(ink, finder)]
-    return np.array(images, np.float32).reshape(-1, *centre.IMAGE_SHAPE)
+    return np.array(images, np.float32).reshape(-1, *IMAGE_SHAPE)
 
 
 def split(ink, finder):
@@ -46,7 +102,7 @@ def split(ink, finder):
 
     Args:
         ink: float32 array of shape (height, width), 0 nothing to 1 ink.
-        finder: as of `read`.
+        finder: trained network as `finder.build_finder` builds.
 
     Returns:
         list of float32 arrays like `ink`, each with the ink of one digit, in reading order.

@@ -1,6 +1,5 @@
 """Builds the page of app.py with Gradio: what to draw on, upload to and learn from."""
 
-import base64
 import contextlib
 import csv
 import io
@@ -8,12 +7,10 @@ import json
 from pathlib import Path
 
 import gradio as gr
-import numpy as np
 
 import annotate
 import answers
 import drawing
-import explain
 import layout
 import learn
 import photos
@@ -21,11 +18,17 @@ import read_photos
 import reader
 
 ROOT = Path(__file__).parent
-EXAMPLES = ("note.jpg", "blackboard.jpg", "sideways.jpg")
-MAX_DRAWING = 1_000_000  # characters
+EXAMPLES = {
+    "note.jpg": "A note on ruled paper",
+    "blackboard.jpg": "A blackboard",
+    "sideways.jpg": "A page on its side",
+}
 MAX_WAITING = 64  # requests: more would wait too long
 MAX_AGE = 600  # seconds until files sent and shown are deleted
 PRIVATE = {"api_visibility": "private"}
+# Gradio's copy button takes the text box's label for itself (6.31).
+NAME_LINES = """() => setTimeout(() =>
+    document.querySelector("#lines textarea").setAttribute("aria-label", "Lines"), 100)"""
 DOWNLOAD = """(text, name) => {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([text], {type: "text/plain"}));
@@ -35,59 +38,12 @@ DOWNLOAD = """(text, name) => {
 }"""
 
 
-def decode_drawing(text):
-    """Decode what the canvas sends: a PNG as a data URL, or nothing.
-
-    Args:
-        text: "data:image/png;base64,...", or "" or None.
-
-    Returns:
-        uint8 array of shape (height, width, 3), on white where it is transparent; None for nothing.
-
-    Raises:
-        ValueError: it is something else, or too large.
-    """
-    if not text:
-        return None
-    head, _, body = str(text)[: MAX_DRAWING + 1].partition(",")
-    if not head.startswith("data:image/") or len(str(text)) > MAX_DRAWING:
-        raise ValueError("The drawing is no picture as the canvas sends it: draw it again")
-    try:
-        file = io.BytesIO(base64.b64decode(body, validate=True))
-    except ValueError:
-        raise ValueError("The drawing arrived damaged: draw it again") from None
-    return photos.decode(file, "The drawing")[0]
-
-
-def read_drawing(canvas, finder, classifiers):
-    """Read a drawing with each network, and explain the digit that they are least sure of.
-
-    Args:
-        canvas: uint8 array of shape (height, width, 3), or None.
-        finder: trained network as `finder.build_finder` builds.
-        classifiers: dict of trained networks of `model.BUILDERS` by name.
-
-    Returns:
-        `(images, probabilities, explained, shares)`, as `answers.format_answers` takes them.
-    """
-    images = np.zeros((0, 28, 28), np.float32) if canvas is None else drawing.read(canvas, finder)
-    if not len(images):
-        return images, {name: np.zeros((0, 10), np.float32) for name in classifiers}, 0, {}
-    # Compiled, which halves the time of so few images.
-    said = {name: network.predict_on_batch(images) for name, network in classifiers.items()}
-    explained = int(np.argmin(sum(row.max(axis=1) for row in said.values())))
-    shares = {}
-    for name, network in classifiers.items():
-        digits = said[name][explained].argmax(keepdims=True)
-        shares[name] = explain.attribute(network, images[[explained]], digits)[0][0]
-    return images, said, explained, shares
-
-
-def open_photo(file):
+def open_photo(file, stored):
     """Open a photo as Gradio passes it on if it is told not to open it itself.
 
     Args:
         file: dict of `path` and perhaps `orig_name`, or None.
+        stored: folder of the files that were sent; Gradio does not check every path (6.31).
 
     Returns:
         `(photo, scale, name)`, the first two as of `photos.load`.
@@ -97,8 +53,11 @@ def open_photo(file):
     """
     if not file or not file.get("path"):
         raise ValueError("Received no picture, expected one: send a file")
-    name = file.get("orig_name") or Path(file["path"]).name
-    with open(file["path"], "rb") as opened:
+    path = Path(file["path"]).resolve()
+    if not path.is_relative_to(Path(stored).resolve()):
+        raise ValueError("Received the name of a file, expected the file: send it")
+    name = file.get("orig_name") or path.name
+    with open(path, "rb") as opened:
         return *photos.decode(opened, name), name
 
 
@@ -109,7 +68,7 @@ def read_photo(photo, scale, name, finder, classifier):
         photo: uint8 array of shape (height, width, 3).
         scale: pixels of the file to a pixel of it.
         name: what its owner calls it.
-        finder: as of `read_drawing`.
+        finder: as `finder.build_finder` builds.
         classifier: trained network of `model.BUILDERS`.
 
     Returns:
@@ -130,12 +89,13 @@ def read_photo(photo, scale, name, finder, classifier):
     return annotate.mark(photo, lines), summary, text, table.getvalue(), described
 
 
-def build(finder, classifiers):
+def build(finder, classifiers, stored):
     """Build the page.
 
     Args:
         finder: trained network as `finder.build_finder` builds.
         classifiers: dict of trained networks by name; "cnn" reads the photos.
+        stored: folder of the files that are sent.
 
     Returns:
         `gr.Blocks`, not launched.
@@ -143,30 +103,31 @@ def build(finder, classifiers):
 
     def answer_drawing(text):
         with _friendly_errors():
-            read = read_drawing(decode_drawing(text), finder, classifiers)
+            read = drawing.read(drawing.decode(text), finder, classifiers)
         return answers.format_reading(read[1]), answers.format_answers(*read)
 
     def answer_drawing_file(file):
         """Read a picture of drawn digits with each network."""
         with _friendly_errors():
-            canvas, _, _ = open_photo(file)
-            return answers.describe(read_drawing(canvas, finder, classifiers)[1])
+            canvas, _, _ = open_photo(file, stored)
+            return answers.describe(drawing.read(canvas, finder, classifiers)[1])
 
     def answer_photo(file):
         """Read a photo of a note: the photo with boxes, a summary, lines, CSV, JSON."""
-        if file is None:
-            return None, "", "", "", "", ""
-        with _friendly_errors():
-            photo, scale, name = open_photo(file)
-        return *read_photo(photo, scale, name, finder, classifiers["cnn"]), Path(name).stem
+        yield None, "", "", "", "", ""  # so that what was read before does not stay
+        if file is not None:
+            with _friendly_errors():
+                photo, scale, name = open_photo(file, stored)
+            yield *read_photo(photo, scale, name, finder, classifiers["cnn"]), Path(name).stem
 
     title = "Handwritten digits"
     with gr.Blocks(title=title, analytics_enabled=False, delete_cache=(60, MAX_AGE)) as page:
         gr.Markdown(f"# {title}\nDraw them or photograph them, and see what networks make of them.")
         with gr.Tab("Draw"):
             _build_draw_tab(answer_drawing, answer_drawing_file, list(classifiers))
-        with gr.Tab("Photo"):
+        with gr.Tab("Photo") as tab:
             _build_photo_tab(answer_photo)
+        tab.select(None, js=NAME_LINES, **PRIVATE)
         with gr.Tab("Learn", elem_id="learn"):
             gr.HTML(learn.format_lessons())
     return page.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
@@ -205,9 +166,8 @@ def _build_photo_tab(answer_photo):
                 label="A note: upload, paste or photograph it",
                 height=420,
             )
-            gr.Examples(
-                [str(ROOT / "examples" / name) for name in EXAMPLES], photo, label="Notes to try"
-            )
+            notes = [str(ROOT / "examples" / name) for name in EXAMPLES]
+            gr.Examples(notes, photo, label="Notes to try", example_labels=list(EXAMPLES.values()))
         with gr.Column(min_width=320):
             marked = gr.Image(
                 label="What was read on it",
@@ -218,7 +178,9 @@ def _build_photo_tab(answer_photo):
                 alt_text="The note, with a box and a label at each digit",
             )
             summary = gr.Textbox(label="Found", lines=1, interactive=False)
-            lines = gr.Textbox(label="Lines", lines=8, max_lines=8, buttons=["copy"])
+            lines = gr.Textbox(
+                label="Lines", lines=8, max_lines=8, buttons=["copy"], elem_id="lines"
+            )
             table, described, stem = (gr.Textbox(visible="hidden") for _ in range(3))
             with gr.Row():
                 for kind, content in (("txt", lines), ("csv", table), ("json", described)):
@@ -230,6 +192,7 @@ def _build_photo_tab(answer_photo):
         [marked, summary, lines, table, described, stem],
         preprocess=False,
         show_progress="minimal",
+        show_progress_on=marked,
         trigger_mode="always_last",
         api_name="read_photo",
     )

@@ -1,4 +1,7 @@
+import contextlib
 import os
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -53,3 +56,35 @@ def dense_path(tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "dense.keras"
     storage.save(models.build_dense(), path, {"seed": 0})
     return path
+
+
+@contextlib.contextmanager
+def serving(folder):
+    """Run app.py on a free port; yields its process and address."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    command = [sys.executable, "-u", ROOT / "app.py", "--port", str(port)]
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=os.environ | {"TMPDIR": str(folder)},
+    )
+    try:
+        said = [process.stdout.readline(), process.stdout.readline()]
+        assert f"http://127.0.0.1:{port}" in said[-1], said
+        yield process, f"http://127.0.0.1:{port}"
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def page_url(tmp_path_factory):
+    """The address of a running app.py."""
+    pytest.importorskip("gradio", reason="the page needs pip install -r requirements-web.txt")
+    with serving(tmp_path_factory.mktemp("page")) as (_, url):
+        yield url

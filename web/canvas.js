@@ -111,5 +111,5 @@ canvas.addEventListener("blur", () => {
 
 element.querySelector(".undo").addEventListener("click", () => change(strokes.slice(0, -1)));
 element.querySelector(".clear").addEventListener("click", () => change([]));
-document.querySelector("#reading")?.setAttribute("aria-live", "polite");
+document.querySelector("#reading .prose")?.setAttribute("aria-live", "polite");
 show();
