@@ -79,7 +79,7 @@ def format_answers(images, answers, explained, shares):
     ]
     chosen = f"number {explained + 1}, the least sure" if len(images) > 1 else "the digit"
     return (
-        f"<ul class='strip' aria-label='What the networks see'>{''.join(strip)}</ul>"
+        f"<ul class='strip' tabindex='0' aria-label='What the networks see'>{''.join(strip)}</ul>"
         f"<div class='networks'>{''.join(networks)}</div>"
         f"<p class='legend'>Pictures: {chosen}, in 28x28 pixels. "
         "<span class='for'>Blue</span> ink speaks for the answer, "
@@ -116,7 +116,7 @@ def _format_network(name, probabilities, image, shares):
         for digit, value in enumerate(probabilities)
     )
     return (
-        f"<section><h3>{name}</h3><p class='answer'>{answer}</p>"
+        f"<section><h2>{name}</h2><p class='answer'>{answer}</p>"
         f"<img class='seen' src='{_to_url(paint_shares(image, shares))}' alt='{alt}'>"
         f"<p class='share'>{share}</p>"
         f"<table aria-label='Probability of each digit, {name} network'>{rows}</table></section>"

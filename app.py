@@ -13,18 +13,9 @@ from pathlib import Path
 import cli
 
 NETWORKS = ("dense", "tiny", "cnn")
-MAX_UPLOAD = 20 * 1024**2  # bytes
-MAX_STORED = 500_000_000  # bytes of files sent and shown; they are deleted after ten minutes
-MAX_THREADS = 8
+LOOPBACK_NAMES = {"localhost", "127.0.0.1", "[::1]"}
 MAX_SESSIONS = 100  # that are remembered; nothing of theirs matters
 M_ARENA_MAX = -8  # glibc's number of the setting
-# Whatever a library's page may ask for, the browser is told to load nothing from elsewhere.
-HEADERS = {
-    "content-security-policy": "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; "
-    "form-action 'self'",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-}
 
 
 def parse_args(argv=None):
@@ -80,57 +71,26 @@ def check_free(host, port):
             ) from None
 
 
-def guard(app, stored):
-    """Wrap a web application: small requests only, bounded storage, no other hosts.
+def settle(host, stored):
+    """Settle Gradio's settings before it is imported, whatever the user's environment says.
 
     Args:
-        app: ASGI application.
-        stored: folder of the files that it keeps.
-
-    Returns:
-        ASGI application.
+        host: address that the page will have.
+        stored: folder for files that are sent and shown.
     """
-
-    async def guarded(scope, receive, send):
-        if scope["type"] != "http":
-            return await app(scope, receive, send)
-        refusal = _refuse(scope, stored)
-        if refusal:
-            status, reason = refusal
-            headers = [(b"content-type", b"application/json")]
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            body = f'{{"detail": "{reason}"}}'.encode()
-            return await send({"type": "http.response.body", "body": body})
-
-        async def send_with_headers(message):
-            if message["type"] == "http.response.start":
-                added = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
-                message = message | {"headers": [*message["headers"], *added]}
-            await send(message)
-
-        return await app(scope, receive, send_with_headers)
-
-    return guarded
-
-
-def _refuse(scope, stored):
-    if scope["method"] not in ("POST", "PUT"):
-        return None
-    length = dict(scope["headers"]).get(b"content-length", b"")
-    if not length.isdigit():
-        return 411, "Say how long the request is."
-    if int(length) > MAX_UPLOAD + 10_000:  # what a form adds
-        return 413, f"Expected at most {MAX_UPLOAD // 1024**2} MB: send a smaller picture."
-    size = sum(file.stat().st_size for file in Path(stored).rglob("*") if file.is_file())
-    return (
-        (503, "Too many files were sent: try again in ten minutes.") if size > MAX_STORED else None
-    )
+    for name in [name for name in os.environ if name.startswith("GRADIO_")]:
+        del os.environ[name]
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_TEMP_DIR"] = stored
+    # Gradio looks whether its page answers, which is no proxy's business.
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = ",".join(filter(None, [os.environ.get(name), host, "localhost"]))
 
 
 def bound_memory():
     """Let the C library keep memory for two threads, where it would for each that ever ran.
 
-    Without, the page's memory grew by 80 MB in 200 photos, with it by 20 and then no more
+    Without, the page's memory grew by 90 MB in 300 photos, with it by 20 and then no more
     (benchmarks/README.md). It is a setting of glibc (malloc.h); elsewhere nothing is done.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
@@ -155,13 +115,54 @@ def load_networks():
     import storage
 
     with cli.one_line_errors():
-        finder = storage.load_finder(storage.find("finder"))
-        classifiers = {name: storage.load(storage.find(name)) for name in NETWORKS}
-    canvas = np.full((320, 480, 3), 255, np.uint8)
-    canvas[100:200, 100:120] = canvas[100:200, 300:320] = 0
-    drawing.read(canvas, finder, classifiers)
-    drawing.read(canvas[:, :240], finder, classifiers)
+        paths = {name: storage.find(name) for name in NETWORKS}
+        finder_path = storage.find("finder")
+        finder = storage.load_finder(finder_path)
+        classifiers = {name: storage.load(path) for name, path in paths.items()}
+        canvas = np.full((320, 480, 3), 255, np.uint8)
+        canvas[100:200, 100:120] = canvas[100:120, 300:320] = 0
+        drawing.read(canvas, finder, classifiers)
+    print("Reading with", ", ".join(map(str, [finder_path, *paths.values()])), flush=True)
     return finder, classifiers
+
+
+def serve(args, finder, classifiers, stored, is_private):
+    """Serve the page until Ctrl-C."""
+    from gradio import processing_utils
+    from starlette.middleware import Middleware
+
+    import guard
+    import page
+
+    async def refuse_download(*args, **kwargs):
+        raise page.gr.Error("Send the file, not its address.", print_exception=False)
+
+    # Gradio would fetch whatever address a request names as its picture.
+    processing_utils.async_ssrf_protected_download = refuse_download
+    host = f"[{args.host}]" if ":" in args.host else args.host
+    hosts = LOOPBACK_NAMES | {host.lower()} if is_private else None
+    with cli.one_line_errors():
+        blocks = page.build(finder, classifiers, stored)
+        blocks.launch(
+            server_name=host,
+            server_port=args.port,
+            share=False,
+            ssr_mode=False,
+            quiet=True,
+            run_history=False,
+            prevent_thread_lock=True,
+            max_threads=guard.MAX_THREADS,
+            max_file_size=guard.MAX_UPLOAD,
+            state_session_capacity=MAX_SESSIONS,
+            footer_links=["api"],
+            css_paths=Path(page.ROOT, "web", "page.css"),
+            app_kwargs={"middleware": [Middleware(guard.guard, stored=stored, hosts=hosts)]},
+        )
+    print(f"Open http://{host}:{args.port} in a browser; Ctrl-C ends.", flush=True)
+    try:
+        blocks.block_thread()
+    finally:
+        blocks.close(verbose=False)
 
 
 def main(argv=None):
@@ -170,7 +171,8 @@ def main(argv=None):
     if importlib.util.find_spec("gradio") is None:
         cli.fail("gradio is not installed: run pip install -r requirements-web.txt")
     with cli.one_line_errors():
-        if not is_loopback(args.host):
+        is_private = is_loopback(args.host)
+        if not is_private:
             print(
                 f"warning: anyone who can reach {args.host} port {args.port} can use this page; "
                 "there is no password",
@@ -179,42 +181,11 @@ def main(argv=None):
         check_free(args.host, args.port)
     print("Loading the networks ...", flush=True)
     bound_memory()
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with tempfile.TemporaryDirectory(prefix="digits-page-") as stored:
-        os.environ["GRADIO_TEMP_DIR"] = stored  # what is sent and shown ends with the server
-        serve(args, *load_networks(), stored)
-
-
-def serve(args, finder, classifiers, stored):
-    """Serve the page until Ctrl-C."""
-    from starlette.middleware import Middleware
-
-    import page
-
-    with cli.one_line_errors():
-        blocks = page.build(finder, classifiers, stored)
-    blocks.launch(
-        server_name=args.host,
-        server_port=args.port,
-        share=False,
-        ssr_mode=False,
-        quiet=True,
-        show_error=True,
-        prevent_thread_lock=True,
-        max_threads=MAX_THREADS,
-        max_file_size=MAX_UPLOAD,
-        state_session_capacity=MAX_SESSIONS,
-        footer_links=["api", "settings"],
-        css_paths=Path(page.ROOT, "web", "page.css"),
-        app_kwargs={"middleware": [Middleware(guard, stored=stored)]},
-    )
-    host = f"[{args.host}]" if ":" in args.host else args.host
-    print(f"Open http://{host}:{args.port} in a browser; Ctrl-C ends.", flush=True)
-    try:
-        blocks.block_thread()
-    finally:
-        blocks.close(verbose=False)
+    # What is sent and shown ends with the server.
+    with tempfile.TemporaryDirectory(prefix="digits-page-", ignore_cleanup_errors=True) as stored:
+        settle(args.host, stored)
+        serve(args, *load_networks(), stored, is_private)
 
 
 if __name__ == "__main__":

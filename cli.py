@@ -6,10 +6,7 @@ import math
 import os
 import sys
 import tempfile
-import threading
 from pathlib import Path
-
-_stderr_lock = threading.Lock()
 
 
 class Parser(argparse.ArgumentParser):
@@ -65,13 +62,10 @@ def run(main):
 
 @contextlib.contextmanager
 def caught_stderr():
-    """Catch what libraries write to stderr, past Python too; yields the file that it goes to.
-
-    There is one stderr for all threads, so others that want to catch it wait.
-    """
-    with _stderr_lock, tempfile.TemporaryFile() as caught:
-        sys.stderr.flush()
-        stderr = os.dup(2)
+    """Catch what libraries write to stderr, past Python too; yields the file that it goes to."""
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as caught:
         os.dup2(caught.fileno(), 2)
         try:
             yield caught

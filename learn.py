@@ -16,7 +16,7 @@ NETWORKS = {
 }
 INTRODUCTION = (
     "A network is a long sum that was not written but learned: it was shown 55,000 handwritten "
-    "digits with their labels (MNIST), again and again, and its weights were changed a little each "
+    "digits and what they are (MNIST), again and again, and its weights were changed a little each "
     "time until its answers fitted. It does not know what a digit is, only how those looked; so it "
     "answers with a digit whatever it is shown, and the Draw tab shows how sure it is and why."
 )
@@ -38,7 +38,8 @@ LESSONS = [
         "dense_accuracy.png",
         "How it learned",
         "In each epoch it sees all 55,000 training images once, warped anew, and each weight is "
-        "nudged to where the mistakes get fewer; that the dashed line, of images it does not train "
+        "nudged to where the mistakes get fewer, towards the answers of a better network too, its "
+        "teacher; that the dashed line, of images it does not train "
         "on, rises too shows that it learned digits and not just these images.",
     ),
     (
@@ -72,7 +73,7 @@ def format_lessons():
         picture = base64.b64encode((FIGURES / name).read_bytes()).decode()
         parts.append(
             f"<figure><h3>{heading}</h3><figcaption>{html.escape(sentence)}</figcaption>"
-            f"<div class='wide' tabindex='0' role='group' aria-label='{heading}'>"
+            f"<div class='wide' tabindex='0' role='group' aria-label='Figure'>"
             f"<img src='data:image/png;base64,{picture}' alt='{heading}'></div></figure>"
         )
     return "".join(parts)

@@ -11,6 +11,7 @@ import gradio as gr
 import annotate
 import answers
 import drawing
+import guard
 import layout
 import learn
 import photos
@@ -24,12 +25,12 @@ EXAMPLES = {
     "sideways.jpg": "A page on its side",
 }
 MAX_WAITING = 64  # requests: more would wait too long
-MAX_AGE = 600  # seconds until files sent and shown are deleted
 PRIVATE = {"api_visibility": "private"}
 # Gradio's copy button takes the text box's label for itself (6.31).
 NAME_LINES = """() => setTimeout(() =>
     document.querySelector("#lines textarea").setAttribute("aria-label", "Lines"), 100)"""
 DOWNLOAD = """(text, name) => {
+    if (!name) return;
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([text], {type: "text/plain"}));
     link.download = name + ".%s";
@@ -57,8 +58,11 @@ def open_photo(file, stored):
     if not path.is_relative_to(Path(stored).resolve()):
         raise ValueError("Received the name of a file, expected the file: send it")
     name = file.get("orig_name") or path.name
-    with open(path, "rb") as opened:
-        return *photos.decode(opened, name), name
+    try:
+        with open(path, "rb") as opened:
+            return *photos.decode(opened, name), name
+    except FileNotFoundError:
+        raise ValueError(f"{name} is no longer here: send it again") from None
 
 
 def read_photo(photo, scale, name, finder, classifier):
@@ -121,7 +125,7 @@ def build(finder, classifiers, stored):
             yield *read_photo(photo, scale, name, finder, classifiers["cnn"]), Path(name).stem
 
     title = "Handwritten digits"
-    with gr.Blocks(title=title, analytics_enabled=False, delete_cache=(60, MAX_AGE)) as page:
+    with gr.Blocks(title=title, analytics_enabled=False, delete_cache=(60, guard.MAX_AGE)) as page:
         gr.Markdown(f"# {title}\nDraw them or photograph them, and see what networks make of them.")
         with gr.Tab("Draw"):
             _build_draw_tab(answer_drawing, answer_drawing_file, list(classifiers))
@@ -130,7 +134,7 @@ def build(finder, classifiers, stored):
         tab.select(None, js=NAME_LINES, **PRIVATE)
         with gr.Tab("Learn", elem_id="learn"):
             gr.HTML(learn.format_lessons())
-    return page.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
+    return page.queue(api_open=False, max_size=MAX_WAITING, default_concurrency_limit=1)
 
 
 def _build_draw_tab(answer_drawing, answer_drawing_file, names):
@@ -179,7 +183,12 @@ def _build_photo_tab(answer_photo):
             )
             summary = gr.Textbox(label="Found", lines=1, interactive=False)
             lines = gr.Textbox(
-                label="Lines", lines=8, max_lines=8, buttons=["copy"], elem_id="lines"
+                label="Lines",
+                lines=8,
+                max_lines=8,
+                buttons=["copy"],
+                elem_id="lines",
+                interactive=False,
             )
             table, described, stem = (gr.Textbox(visible="hidden") for _ in range(3))
             with gr.Row():

@@ -71,8 +71,9 @@ def load(path):
     if not os.path.isfile(path):
         raise FileNotFoundError(explain_missing(path))
     try:
-        # A file, not its name: of that Pillow maps plain TIFFs, and garbles turned ones.
-        with open(path, "rb") as file:
+        # A file, not its name: of that Pillow maps plain TIFFs, and garbles turned ones. libtiff
+        # writes to stderr of its own accord.
+        with open(path, "rb") as file, cli.caught_stderr():
             return decode(file, path)
     except PermissionError as error:
         raise ValueError(
@@ -88,8 +89,8 @@ def decode(file, name):
         name: what to call it in errors.
     """
     try:
-        # Pillow warns of sizes, where our limit is lower, and libtiff writes of its own accord.
-        with cli.caught_stderr(), warnings.catch_warnings():
+        # Pillow warns of sizes, where our limit is lower.
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(file, formats=FORMATS) as image:
                 longer_side = max(image.size)

@@ -1,9 +1,11 @@
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -59,32 +61,45 @@ def dense_path(tmp_path_factory):
 
 
 @contextlib.contextmanager
-def serving(folder):
-    """Run app.py on a free port; yields its process and address."""
+def serving(folder, *arguments, **environment):
+    """Run app.py on a free port; yields its process, its address and the file of what it says."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
-    command = [sys.executable, "-u", ROOT / "app.py", "--port", str(port)]
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=os.environ | {"TMPDIR": str(folder)},
-    )
+    log = folder / "app.log"
+    with open(log, "w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-u", ROOT / "app.py", "--port", str(port), *arguments],
+            cwd=folder,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {"TMPDIR": str(folder)} | environment,
+        )
     try:
-        said = [process.stdout.readline(), process.stdout.readline()]
-        assert f"http://127.0.0.1:{port}" in said[-1], said
-        yield process, f"http://127.0.0.1:{port}"
+        for _ in range(600):
+            if "Open " in log.read_text() or process.poll() is not None:
+                break
+            time.sleep(0.1)
+        address = re.search(r"http://\S+", log.read_text())
+        assert address, log.read_text()
+        yield process, address[0], log
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.wait(timeout=30)
 
 
 @pytest.fixture(scope="session")
-def page_url(tmp_path_factory):
-    """The address of a running app.py."""
+def server(tmp_path_factory):
+    """A running app.py: its process, its address and the file of what it says."""
     pytest.importorskip("gradio", reason="the page needs pip install -r requirements-web.txt")
-    with serving(tmp_path_factory.mktemp("page")) as (_, url):
-        yield url
+    with serving(tmp_path_factory.mktemp("page")) as started:
+        yield started
+
+
+@pytest.fixture
+def page_url(server):
+    """The address of a running app.py, which must say nothing but where it is."""
+    _, url, log = server
+    said = log.read_text()
+    yield url
+    assert log.read_text() == said

@@ -1,9 +1,10 @@
 import json
 import shutil
+import time
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, serving
 from test_photos import make_bomb
 
 NOTE = ROOT / "examples" / "note.jpg"
@@ -66,8 +67,11 @@ def draw(page, *digits):
 
 
 def expect_reading(page, text):
-    page.locator("#reading .digits", has_text=text).wait_for(timeout=10_000)
-    assert page.locator("#reading [aria-live=polite] p").inner_text() == f"This is {text}"
+    page.wait_for_function(
+        "text => document.querySelector('#reading [aria-live=polite] p')?.innerText === text",
+        arg=f"This is {text}",
+        timeout=10_000,
+    )
 
 
 @pytest.mark.parametrize("options", [DESKTOP, PHONE, DESKTOP | {"color_scheme": "dark"}])
@@ -94,7 +98,7 @@ def test_several_digits_are_read_taken_back_and_cleared(open_page):
     expect_reading(page, "71")
     assert page.locator("#answers .strip li").count() == 2
     page.get_by_role("button", name="Undo").click()
-    page.wait_for_function("document.querySelector('#reading p').innerText == 'This is 7'")
+    expect_reading(page, "7")
     page.get_by_role("button", name="Clear").click()
     page.get_by_text("Draw a digit, or several.").wait_for()
     assert page.locator("#answers .strip li").count() == 0
@@ -117,13 +121,47 @@ def test_one_can_draw_with_a_finger(open_page):
     session = page.context.new_cdp_session(page)
     box = page.locator("#canvas canvas").bounding_box()
     x, top, height = box["x"] + box["width"] / 2, box["y"], box["height"]
-    places = [{"x": x, "y": top + height * share} for share in np.linspace(0.2, 0.8, 15)]
+    page.evaluate("document.body.style.minHeight = '3000px'")
+    # Upwards, which would scroll the page if the canvas did not take it.
+    places = [{"x": x, "y": top + height * share} for share in np.linspace(0.8, 0.2, 15)]
     session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": places[:1]})
     for place in places[1:]:
         session.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [place]})
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     expect_reading(page, "1")
     assert page.evaluate("scrollY") == 0
+
+
+def test_a_stroke_survives_what_happens_beside_it(open_page):
+    page = open_page()
+    box = page.locator("#canvas canvas").bounding_box()
+    x, top, height = box["x"] + box["width"] / 2, box["y"], box["height"]
+    draw(page, 7)
+    page.mouse.move(x, top + 10)
+    page.mouse.down()
+    page.mouse.move(x, top + height / 2)
+    page.evaluate("document.querySelector('#canvas .clear').click()")  # a second finger's
+    page.mouse.move(x, top + height - 10, steps=5)
+    page.mouse.up()
+    page.get_by_text("Draw a digit, or several.").wait_for()
+    page.locator("#canvas canvas").focus()
+    page.keyboard.press("Space")
+    draw(page, 7)
+    page.keyboard.press("ArrowDown")  # the pen was lifted by the mouse
+    expect_reading(page, "7")
+
+
+def test_the_first_drawing_of_several_digits_is_as_fast(browser, tmp_path):
+    with serving(tmp_path) as (_, url, log):
+        page = browser.new_context(**DESKTOP).new_page()
+        page.goto(url)
+        page.wait_for_load_state("networkidle")
+        draw(page, 7, 1)
+        start = time.perf_counter()
+        expect_reading(page, "71")
+        assert time.perf_counter() - start < 1  # benchmarks/page_speed.py measures it well
+        page.context.close()
+        assert "WARNING" not in log.read_text()
 
 
 def upload(page, path):
@@ -202,6 +240,7 @@ def test_everything_to_use_has_a_name(open_page):
     for tab in ("Draw", "Photo", "Learn"):
         page.get_by_role("tab", name=tab).click()
         page.wait_for_timeout(500)
+        assert page.locator("main button:visible, main img:visible").count() >= 3
         nameless = page.evaluate(
             "[...document.querySelectorAll('main button, main img, main canvas, main textarea')]"
             ".filter((e) => e.checkVisibility() && !(e.ariaLabel || e.alt || e.title"

@@ -42,6 +42,7 @@ function sendSoon() {
 
 function change(newStrokes) {
     strokes = newStrokes;
+    pointer = null;
     penDown = false;
     show();
     send();
@@ -57,6 +58,7 @@ canvas.addEventListener("pointerdown", (event) => {
     pointer = event.pointerId;
     canvas.setPointerCapture(pointer);
     cursor = null;
+    penDown = false;
     strokes.push([locate(event)]);
     show();
 });
@@ -80,7 +82,7 @@ for (const name of ["pointerup", "pointercancel"]) {
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 canvas.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || pointer !== null) return;
     if (event.key in ARROWS) {
         const [right, down] = ARROWS[event.key];
         const [x, y] = cursor ?? [WIDTH / 2, HEIGHT / 4];
@@ -90,6 +92,8 @@ canvas.addEventListener("keydown", (event) => {
             sendSoon();
         }
     } else if (event.key === " " || event.key === "Enter") {
+        event.preventDefault();
+        if (event.repeat) return;
         cursor ??= [WIDTH / 2, HEIGHT / 4];
         penDown = !penDown;
         if (penDown) strokes.push([cursor]);
