@@ -2,6 +2,7 @@
 
 import numpy as np
 from scipy import ndimage
+from scipy.stats import norm
 
 from data import IMAGE_SHAPE
 
@@ -66,7 +67,7 @@ def occlude(images, side, rng):
     """Blank a square of so many pixels a side, its middle somewhere on the ink of each image."""
     occluded = images.copy()
     for image in occluded:
-        row, column = rng.choice(np.argwhere(image > 0.5))
+        row, column = rng.choice(np.argwhere(image >= image.max() / 2))
         top, left = max(0, row - side // 2), max(0, column - side // 2)
         image[top : top + side, left : left + side] = 0
     return occluded
@@ -80,17 +81,18 @@ def _grow(images, pixels, step):
     return images
 
 
-# By how much, of little to a lot; people still read nearly all of them.
+# Function, unit, the amount that changes nothing, and amounts from little to a lot: people still
+# read most of them.
 CORRUPTIONS = {
-    "rotation": (rotate, "degrees", (10, 20, 30, 40)),
-    "shift": (shift, "pixels", (1, 2, 3, 4)),
-    "scale": (scale, "times as large", (0.9, 0.8, 0.7, 0.6)),
-    "blur": (blur, "sigma, pixels", (0.5, 1, 1.5, 2)),
-    "noise": (add_noise, "sigma, of 1", (0.1, 0.2, 0.3, 0.4)),
-    "contrast loss": (lose_contrast, "share lost", (0.2, 0.4, 0.6, 0.8)),
-    "thick strokes": (thicken, "pixels a side", (0.5, 1, 1.5, 2)),
-    "thin strokes": (thin, "pixels a side", (0.25, 0.5, 0.75, 1)),
-    "occlusion": (occlude, "side, pixels", (4, 6, 8, 10)),
+    "rotation": (rotate, "degrees", 0, (10, 20, 30, 40)),
+    "shift": (shift, "pixels", 0, (1, 2, 3, 4)),
+    "scale": (scale, "times as large", 1, (0.9, 0.8, 0.7, 0.6)),
+    "blur": (blur, "sigma, pixels", 0, (0.5, 1, 1.5, 2)),
+    "noise": (add_noise, "sigma, white is 1", 0, (0.1, 0.2, 0.3, 0.4)),
+    "contrast loss": (lose_contrast, "share lost", 0, (0.2, 0.4, 0.6, 0.8)),
+    "thick strokes": (thicken, "pixels more a side", 0, (0.5, 1, 1.5, 2)),
+    "thin strokes": (thin, "pixels less a side", 0, (0.25, 0.5, 0.75, 1)),
+    "occlusion": (occlude, "side of the square, pixels", 0, (2, 4, 6, 8)),
 }
 
 
@@ -106,6 +108,62 @@ def corrupt(images, name, amount, seed=0):
     Returns:
         float32 array of the same shape, 0 to 1.
     """
-    function, _, _ = CORRUPTIONS[name]
+    function = CORRUPTIONS[name][0]
     spoiled = function(np.asarray(images, np.float32), amount, np.random.default_rng(seed))
     return np.clip(spoiled, 0, 1).astype(np.float32)
+
+
+def score(networks, images, labels, progress=None):
+    """Score networks on images spoiled in each way, by each amount.
+
+    Args:
+        networks: dict of `keras.Model` by name.
+        images: float array of shape (n, 28, 28), 0 to 1.
+        labels: integers of shape (n,).
+        progress: called after each of the 36 sets of spoiled images; or None.
+
+    Returns:
+        dict by name of a dict of `clean` (accuracy), `accuracy` (dict by corruption of a list, one
+        for each amount), `mean` (of all amounts of all corruptions) and `mean_interval` (95%,
+        normal, for the images being a sample).
+    """
+    results = {name: {"clean": _is_right(network, images, labels).mean(), "accuracy": {}}
+               for name, network in networks.items()}  # fmt: skip
+    shares = {name: np.zeros(len(labels)) for name in networks}
+    amounts = [(kind, amount) for kind, row in CORRUPTIONS.items() for amount in row[3]]
+    for kind, amount in amounts:
+        spoiled = corrupt(images, kind, amount)
+        for name, network in networks.items():
+            right = _is_right(network, spoiled, labels)
+            results[name]["accuracy"].setdefault(kind, []).append(float(right.mean()))
+            shares[name] += right / len(amounts)
+        if progress:
+            progress()
+    for name, share in shares.items():
+        margin = norm.ppf(0.975) * share.std(ddof=1) / np.sqrt(len(share))
+        mean = float(share.mean())
+        results[name] |= {
+            "clean": float(results[name]["clean"]),
+            "mean": mean,
+            "mean_interval": (mean - margin, mean + margin),
+        }
+    return results
+
+
+def format_scores(results):
+    """Format what `score` returned as a table: the mean of the amounts of each corruption."""
+    names = list(results)
+    width = max(10, *(len(name) + 2 for name in names))
+    rows = [("", names), ("none", [f"{results[name]['clean']:.2%}" for name in names])]
+    for kind in CORRUPTIONS:
+        rows.append((kind, [f"{np.mean(results[name]['accuracy'][kind]):.2%}" for name in names]))
+    rows.append(("mean", [f"{results[name]['mean']:.2%}" for name in names]))
+    lines = [f"{kind:<14}" + "".join(f"{text:>{width}}" for text in row) for kind, row in rows]
+    for name in names:
+        low, high = results[name]["mean_interval"]
+        lines.append(f"{name}: {results[name]['mean']:.2%}, 95% interval {low:.2%} to {high:.2%}")
+    return "\n".join(lines)
+
+
+def _is_right(network, images, labels):
+    return network.predict(images, batch_size=500, verbose=0).argmax(axis=1) == labels

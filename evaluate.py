@@ -6,6 +6,8 @@ import cli
 import data
 import files
 
+MAX_NETWORKS = 5  # that a figure can tell apart
+
 
 def parse_args(argv=None):
     """Parse the command line."""
@@ -28,6 +30,14 @@ def parse_args(argv=None):
         metavar="FILE.keras",
         help="score the mean of these models' probabilities (default: score one model)",
     )
+    several.add_argument(
+        "--robustness",
+        nargs="*",
+        type=cli.keras_file,
+        metavar="FILE.keras",
+        help="score these models, or the one asked for, on images that are rotated, blurred, noisy "
+        "and spoiled in six other ways (default: score one model on the images as they are)",
+    )
     parser.add_argument(
         "--views",
         type=cli.whole_number(1),
@@ -36,8 +46,17 @@ def parse_args(argv=None):
         "times the cost (default: %(default)s, the image as it is)",
     )
     args = parser.parse_args(argv)
-    if args.model_path and (args.compare or args.ensemble):
-        parser.error("received --model-path beside --compare or --ensemble, expected one of them")
+    if args.model_path and (args.compare or args.ensemble or args.robustness):
+        parser.error(
+            "received --model-path beside other models' names, expected one or the other: name "
+            "it among them"
+        )
+    if args.robustness is not None and args.views > 1:
+        parser.error("received --views beside --robustness, expected one of them")
+    if args.robustness and len(args.robustness) > MAX_NETWORKS:
+        parser.error(
+            f"received {len(args.robustness)} models, expected at most {MAX_NETWORKS} in a figure"
+        )
     return args
 
 
@@ -120,9 +139,7 @@ def evaluate_two(args, images, labels):
     import storage
 
     paths = [Path(path) for path in args.compare]
-    names = [path.stem for path in paths]
-    if names[0] == names[1]:
-        names = [f"{name} {number}" for number, name in enumerate(names, start=1)]
+    names = name_models(paths)
     figure_path = Path(args.plots_dir) / f"{names[0]}_and_{names[1]}.png".replace(" ", "_")
     with cli.one_line_errors():
         files.check_writable(figure_path)
@@ -154,6 +171,42 @@ def evaluate_two(args, images, labels):
     return {"models": models, "views": args.views} | comparison, [figure_path]
 
 
+def evaluate_robustness(args, images, labels):
+    """Score models on spoiled images, and return `(results, files written)`."""
+    import keras
+
+    import corruptions
+    import insights
+    import storage
+
+    with cli.one_line_errors():
+        paths = [Path(path) for path in args.robustness]
+        paths = paths or [storage.find(args.model, args.model_path)]
+        names = name_models(paths)
+        figure_path = Path(args.plots_dir) / f"{'_'.join(names)[:100]}_robustness.png"
+        files.check_writable(figure_path)
+        networks = dict(zip(names, map(storage.load, paths), strict=True))
+        kept = storage.read_kept_results(args.results_file, paths)
+    num_sets = sum(len(row[3]) for row in corruptions.CORRUPTIONS.values())
+    print(f"Spoiling {len(images):,} test images in {num_sets} ways.", flush=True)
+    progress = keras.utils.Progbar(num_sets, unit_name="set")
+    results = corruptions.score(networks, data.normalize(images), labels, lambda: progress.add(1))
+    print(corruptions.format_scores(results))
+    with cli.one_line_errors():
+        insights.draw_robustness(results, figure_path)
+    amounts = {kind: row[3] for kind, row in corruptions.CORRUPTIONS.items()}
+    return kept | {"robustness": {"amounts": amounts, "models": results}}, [figure_path]
+
+
+def name_models(paths):
+    """Name models by their files, with a number where these are called alike."""
+    names = [path.stem for path in paths]
+    return [
+        f"{name} {names[: place + 1].count(name)}" if names.count(name) > 1 else name
+        for place, name in enumerate(names)
+    ]
+
+
 def _views(args):
     return f", the mean of {args.views} views of each" if args.views > 1 else ""
 
@@ -167,7 +220,10 @@ def main(argv=None):
         if args.results_file:
             files.check_writable(args.results_file)
     cli.import_keras()
-    results, written = (evaluate_two if args.compare else evaluate_one)(args, images, labels)
+    evaluate = evaluate_two if args.compare else evaluate_one
+    if args.robustness is not None:
+        evaluate = evaluate_robustness
+    results, written = evaluate(args, images, labels)
     if args.results_file:
         with cli.one_line_errors():
             files.write_json(args.results_file, results)
