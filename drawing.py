@@ -26,7 +26,7 @@ MAX_STROKES = 50  # the largest are kept
 MIN_INK = 0.35  # of full black: fainter pixels are the soft edges of strokes
 MIN_SCORE = 0.5  # of the finder, that something is a digit
 MIN_PART = 0.3  # of a stroke that lies in a digit's box for the digit to have a claim on it
-MIN_SIZE = 0.25  # of the largest digit's longer side: what is smaller is a slip of the pen
+MIN_SIZE = 0.25  # of the largest digit's longer side: what is smaller, alone, is a slip of the pen
 WIDE = 1.2  # times as wide as high: strokes less wide are not parts of two digits
 
 
@@ -165,9 +165,12 @@ def _assign(strokes, num_strokes, boxes):
     to_middles = np.hypot((left + right) / 2 - columns, (top + bottom) / 2 - rows)
     nearest = (distances + 0.001 * to_middles).argmin(axis=0)
     owners = np.full(strokes.shape, -1)
+    largest = (boxes[:, 2:] - boxes[:, :2]).max()
     for number in range(1, num_strokes + 1):
         mine = numbers == number
         inside = (distances[:, mine] == 0).mean(axis=1)
+        if not inside.any() and _get_size(strokes == number) < MIN_SIZE * largest:
+            continue
         if _is_wide(strokes == number) and (inside > MIN_PART).sum() > 1:
             owners[rows[mine], columns[mine]] = nearest[mine]
         else:
@@ -179,6 +182,11 @@ def _assign(strokes, num_strokes, boxes):
 def _is_wide(inked):
     left, top, right, bottom = _measure(inked)
     return right - left > WIDE * (bottom - top)
+
+
+def _get_size(inked):
+    left, top, right, bottom = _measure(inked)
+    return max(right - left, bottom - top)
 
 
 def _measure(inked):

@@ -106,6 +106,8 @@ def test_strokes_grow_and_shrink_on_each_side():
         for kind, amount in (("thick strokes", 2), ("thick strokes", 0.5), ("thin strokes", 1))
     }
     assert list(widths.values()) == pytest.approx([10, 7, 4])
+    dot = make_square(1)
+    assert corruptions.corrupt(dot, "thick strokes", 1).sum() == 5  # round, not square
 
 
 def test_a_square_on_the_ink_is_blanked():

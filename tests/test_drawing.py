@@ -80,9 +80,37 @@ def test_each_pixel_belongs_to_one_digit_at_most():
 
 
 def test_slips_of_the_pen_are_left_out():
-    canvas = draw([7, 4]).copy()
-    canvas[290:300, 440:450] = 0
-    assert classify(drawing.to_mnist(canvas, load_finder())) == [7, 4]
+    ink = 1 - draw([7, 4])[..., 0] / np.float32(255)
+    slipped = ink.copy()
+    slipped[290:300, 440:450] = 1
+    digits = drawing.split(slipped, load_finder())
+    assert len(digits) == 2
+    np.testing.assert_array_equal(np.sum(digits, axis=0), np.where(ink > 0.35, ink, 0))
+
+
+def split_with_boxes(monkeypatch, ink, boxes):
+    monkeypatch.setattr(drawing, "_find_boxes", lambda ink, finder: np.array(boxes, float))
+    return drawing.split(ink, None)
+
+
+def test_small_marks_are_no_digits_even_if_the_finder_says_so(monkeypatch):
+    ink = np.zeros((320, 480), np.float32)
+    ink[50:250, 50:70] = ink[50:250, 200:220] = ink[100:120, 400:420] = 1
+    boxes = [(45, 45, 75, 255), (195, 45, 225, 255), (395, 95, 425, 125)]
+    assert len(split_with_boxes(monkeypatch, ink, boxes)) == 2
+
+
+def test_a_stroke_is_split_among_digits_beside_each_other_only(monkeypatch):
+    ink = np.zeros((320, 480), np.float32)
+    ink[50:290, 50:70] = 1
+    ink[50:250, 200:220] = 1
+    stacked = [(45, 45, 75, 170), (45, 171, 75, 295), (195, 45, 225, 255)]
+    assert len(split_with_boxes(monkeypatch, ink, stacked)) == 2
+    ink = np.zeros((320, 480), np.float32)
+    ink[100:120, 50:300] = ink[100:200, 50:70] = ink[100:200, 200:220] = 1
+    left, right = split_with_boxes(monkeypatch, ink, [(45, 95, 170, 205), (171, 95, 305, 205)])
+    assert left[:, :160].any() and not left[:, 180:].any()
+    assert right[:, 180:].any() and not right[:, :160].any()
 
 
 def test_what_is_no_digit_is_still_read_as_one():

@@ -59,7 +59,7 @@ def test_train_evaluate_predict(run_script, tiny_data, tmp_path):
     assert [row["digit"] for row in results["per_digit"]] == list(range(10))
     assert {"test_loss", "ece"} <= results.keys()
     assert f"({results['num_correct']}/120), 95% interval" in evaluated.stdout
-    for name in ("mine_confusion_matrix.png", "mine_mistakes.png"):
+    for name in ("mine_confusion_matrix.png", "mine_mistakes.png", "mine_weights.png"):
         assert f"Wrote plots/{name}" in evaluated.stdout
         assert (tmp_path / "plots" / name).exists()
 
