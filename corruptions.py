@@ -2,7 +2,6 @@
 
 import numpy as np
 from scipy import ndimage
-from scipy.stats import norm
 
 from data import IMAGE_SHAPE
 
@@ -111,59 +110,3 @@ def corrupt(images, name, amount, seed=0):
     function = CORRUPTIONS[name][0]
     spoiled = function(np.asarray(images, np.float32), amount, np.random.default_rng(seed))
     return np.clip(spoiled, 0, 1).astype(np.float32)
-
-
-def score(networks, images, labels, progress=None):
-    """Score networks on images spoiled in each way, by each amount.
-
-    Args:
-        networks: dict of `keras.Model` by name.
-        images: float array of shape (n, 28, 28), 0 to 1.
-        labels: integers of shape (n,).
-        progress: called after each of the 36 sets of spoiled images; or None.
-
-    Returns:
-        dict by name of a dict of `clean` (accuracy), `accuracy` (dict by corruption of a list, one
-        for each amount), `mean` (of all amounts of all corruptions) and `mean_interval` (95%,
-        normal, for the images being a sample).
-    """
-    results = {name: {"clean": _is_right(network, images, labels).mean(), "accuracy": {}}
-               for name, network in networks.items()}  # fmt: skip
-    shares = {name: np.zeros(len(labels)) for name in networks}
-    amounts = [(kind, amount) for kind, row in CORRUPTIONS.items() for amount in row[3]]
-    for kind, amount in amounts:
-        spoiled = corrupt(images, kind, amount)
-        for name, network in networks.items():
-            right = _is_right(network, spoiled, labels)
-            results[name]["accuracy"].setdefault(kind, []).append(float(right.mean()))
-            shares[name] += right / len(amounts)
-        if progress:
-            progress()
-    for name, share in shares.items():
-        margin = norm.ppf(0.975) * share.std(ddof=1) / np.sqrt(len(share))
-        mean = float(share.mean())
-        results[name] |= {
-            "clean": float(results[name]["clean"]),
-            "mean": mean,
-            "mean_interval": (mean - margin, mean + margin),
-        }
-    return results
-
-
-def format_scores(results):
-    """Format what `score` returned as a table: the mean of the amounts of each corruption."""
-    names = list(results)
-    width = max(10, *(len(name) + 2 for name in names))
-    rows = [("", names), ("none", [f"{results[name]['clean']:.2%}" for name in names])]
-    for kind in CORRUPTIONS:
-        rows.append((kind, [f"{np.mean(results[name]['accuracy'][kind]):.2%}" for name in names]))
-    rows.append(("mean", [f"{results[name]['mean']:.2%}" for name in names]))
-    lines = [f"{kind:<14}" + "".join(f"{text:>{width}}" for text in row) for kind, row in rows]
-    for name in names:
-        low, high = results[name]["mean_interval"]
-        lines.append(f"{name}: {results[name]['mean']:.2%}, 95% interval {low:.2%} to {high:.2%}")
-    return "\n".join(lines)
-
-
-def _is_right(network, images, labels):
-    return network.predict(images, batch_size=500, verbose=0).argmax(axis=1) == labels

@@ -139,7 +139,7 @@ def evaluate_two(args, images, labels):
     import storage
 
     paths = [Path(path) for path in args.compare]
-    names = name_models(paths)
+    names = storage.name_models(paths)
     figure_path = Path(args.plots_dir) / f"{names[0]}_and_{names[1]}.png".replace(" ", "_")
     with cli.one_line_errors():
         files.check_writable(figure_path)
@@ -171,42 +171,6 @@ def evaluate_two(args, images, labels):
     return {"models": models, "views": args.views} | comparison, [figure_path]
 
 
-def evaluate_robustness(args, images, labels):
-    """Score models on spoiled images, and return `(results, files written)`."""
-    import keras
-
-    import corruptions
-    import insights
-    import storage
-
-    with cli.one_line_errors():
-        paths = [Path(path) for path in args.robustness]
-        paths = paths or [storage.find(args.model, args.model_path)]
-        names = name_models(paths)
-        figure_path = Path(args.plots_dir) / f"{'_'.join(names)[:100]}_robustness.png"
-        files.check_writable(figure_path)
-        networks = dict(zip(names, map(storage.load, paths), strict=True))
-        kept = storage.read_kept_results(args.results_file, paths)
-    num_sets = sum(len(row[3]) for row in corruptions.CORRUPTIONS.values())
-    print(f"Spoiling {len(images):,} test images in {num_sets} ways.", flush=True)
-    progress = keras.utils.Progbar(num_sets, unit_name="set")
-    results = corruptions.score(networks, data.normalize(images), labels, lambda: progress.add(1))
-    print(corruptions.format_scores(results))
-    with cli.one_line_errors():
-        insights.draw_robustness(results, figure_path)
-    amounts = {kind: row[3] for kind, row in corruptions.CORRUPTIONS.items()}
-    return kept | {"robustness": {"amounts": amounts, "models": results}}, [figure_path]
-
-
-def name_models(paths):
-    """Name models by their files, with a number where these are called alike."""
-    names = [path.stem for path in paths]
-    return [
-        f"{name} {names[: place + 1].count(name)}" if names.count(name) > 1 else name
-        for place, name in enumerate(names)
-    ]
-
-
 def _views(args):
     return f", the mean of {args.views} views of each" if args.views > 1 else ""
 
@@ -222,7 +186,9 @@ def main(argv=None):
     cli.import_keras()
     evaluate = evaluate_two if args.compare else evaluate_one
     if args.robustness is not None:
-        evaluate = evaluate_robustness
+        import robustness
+
+        evaluate = robustness.evaluate
     results, written = evaluate(args, images, labels)
     if args.results_file:
         with cli.one_line_errors():

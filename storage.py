@@ -121,6 +121,15 @@ def find(name, path=None, released=RELEASED_MODELS):
     return released.relative_to(here) if released.is_relative_to(here) else released
 
 
+def name_models(paths):
+    """Name models by their files, with a number where these are called alike."""
+    names = [path.stem for path in paths]
+    return [
+        f"{name} {names[: place + 1].count(name)}" if names.count(name) > 1 else name
+        for place, name in enumerate(names)
+    ]
+
+
 def is_own_json(results_file, model_paths):
     """Whether a results file (or None) is the JSON that lies beside one of the models."""
     metadata_paths = [Path(path).with_suffix(".json").resolve() for path in model_paths]

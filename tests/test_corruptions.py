@@ -8,6 +8,7 @@ from PIL import Image
 import corruptions
 import data
 import insights
+import robustness
 
 CORRUPTIONS = corruptions.CORRUPTIONS
 
@@ -136,7 +137,7 @@ def test_scores_are_shares_of_right_answers():
     images = np.concatenate([make_square(4), make_square(26), make_square(20)])
     labels = np.array([0, 1, 0])  # the last one is misread
     calls = []
-    results = corruptions.score({"stub": Stub()}, images, labels, lambda: calls.append(1))["stub"]
+    results = robustness.score({"stub": Stub()}, images, labels, lambda: calls.append(1))["stub"]
     assert len(calls) == sum(len(row[3]) for row in CORRUPTIONS.values())
     assert results["clean"] == pytest.approx(2 / 3)
     # The small square's mean goes above 0.2 once half of the contrast is lost.
@@ -146,7 +147,7 @@ def test_scores_are_shares_of_right_answers():
     low, high = results["mean_interval"]
     assert low < results["mean"] < high
     json.dumps(results)
-    table = corruptions.format_scores({"stub": results})
+    table = robustness.format_scores({"stub": results})
     assert f"{results['mean']:.2%}" in table and "contrast loss" in table
 
 
