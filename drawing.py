@@ -83,7 +83,7 @@ def to_mnist(canvas, finder):
     """Bring the digits of a drawing into what the classifiers know.
 
     Args:
-        canvas: uint8 array of shape (height, width, 3), dark on light.
+        canvas: uint8 array of shape (height, width, 3), dark on light or light on dark.
         finder: trained network as `finder.build_finder` builds.
 
     Returns:
@@ -93,6 +93,8 @@ def to_mnist(canvas, finder):
     image = Image.fromarray(canvas).convert("L")
     image.thumbnail((MAX_SIDE, MAX_SIDE))
     ink = 1 - np.asarray(image, np.float32) / 255
+    if np.median(ink) > 0.5:  # most of a canvas is paper, so it is dark, as MNIST's is
+        ink = 1 - ink
     images = [centre.to_mnist(digit)[0] for digit in split(ink, finder)]
     return np.array(images, np.float32).reshape(-1, *IMAGE_SHAPE)
 
@@ -125,6 +127,8 @@ def split(ink, finder):
         return [ink]
     owners = _assign(strokes, num_strokes, boxes)
     digits = [np.where(owners == number, ink, 0) for number in np.unique(owners[owners >= 0])]
+    if not digits:
+        return [ink]
     edges = np.array([_measure(digit > MIN_INK) for digit in digits], float)
     sizes = (edges[:, 2:] - edges[:, :2]).max(axis=1)
     kept = np.flatnonzero(sizes > MIN_SIZE * sizes.max())

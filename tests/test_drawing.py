@@ -55,6 +55,11 @@ def test_drawn_digits_are_told_apart_and_read(digits):
     assert classify(images) == digits
 
 
+def test_light_ink_on_dark_is_read_too():
+    dark = drawing.to_mnist(255 - draw([7, 4]), load_finder())
+    np.testing.assert_allclose(dark, drawing.to_mnist(draw([7, 4]), load_finder()), atol=0.01)
+
+
 def test_rows_are_read_from_the_top():
     canvas = np.minimum(
         draw([7, 4], scale=0.7, top=20, left=60), draw([5, 1], scale=0.7, top=180, left=60)
@@ -98,6 +103,14 @@ def test_small_marks_are_no_digits_even_if_the_finder_says_so(monkeypatch):
     ink[50:250, 50:70] = ink[50:250, 200:220] = ink[100:120, 400:420] = 1
     boxes = [(45, 45, 75, 255), (195, 45, 225, 255), (395, 95, 425, 125)]
     assert len(split_with_boxes(monkeypatch, ink, boxes)) == 2
+
+
+def test_boxes_without_ink_are_no_digits(monkeypatch):
+    ink = np.zeros((320, 480), np.float32)
+    ink[10:15, 10:15] = ink[300:305, 10:15] = 1
+    empty = [(200, 100, 260, 200), (300, 100, 360, 200)]
+    (digit,) = split_with_boxes(monkeypatch, ink, empty)
+    np.testing.assert_array_equal(digit, ink)
 
 
 def test_a_stroke_is_split_among_digits_beside_each_other_only(monkeypatch):
