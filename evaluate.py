@@ -48,8 +48,8 @@ def parse_args(argv=None):
     args = parser.parse_args(argv)
     if args.model_path and (args.compare or args.ensemble or args.robustness):
         parser.error(
-            "received --model-path beside other models' names, expected one or the other: name "
-            "it among them"
+            "received --model-path beside --compare, --ensemble or --robustness with names, "
+            "expected one of them"
         )
     if args.robustness is not None and args.views > 1:
         parser.error("received --views beside --robustness, expected one of them")
