@@ -8,6 +8,7 @@ coefficients and a batch of them is one small matrix product.
 import numpy as np
 from keras import ops
 
+import spoil
 from data import IMAGE_SHAPE, normalize
 
 ROTATION = 8.0  # degrees, as all ranges here to either side
@@ -108,24 +109,29 @@ def view(images, seed, strength=0.5):
     return np.concatenate(warped)
 
 
-def warp_examples(images, labels, seed, strength, num_copies=9):
-    """Warp the first image of some digits, for a figure.
+def make_examples(images, labels, seed, strength, spoiled, num_copies=9):
+    """Warp, and spoil every other copy of, the first image of some digits, for a figure.
 
     Args:
         images: uint8 array of shape (n, 28, 28).
         labels: integers of shape (n,).
         seed: of the warps.
         strength: as of `random_warps`.
-        num_copies: warped copies of each image.
+        spoiled: whether to spoil.
+        num_copies: of each image.
 
     Returns:
-        `(images, warped)`: float32 of shape (5, 28, 28) and (5, num_copies, 28, 28), in [0, 1].
+        `(images, copies)`: float32 of shape (5, 28, 28) and (5, num_copies, 28, 28), in [0, 1].
     """
     digits = (2, 3, 4, 7, 8)
     examples = normalize(images[[int((labels == digit).argmax()) for digit in digits]])
-    warps = random_warps(np.random.default_rng(seed), len(digits) * num_copies, strength)
-    warped = ops.convert_to_numpy(warp(examples.repeat(num_copies, axis=0), warps))
-    return examples, warped.reshape(len(digits), num_copies, *examples.shape[1:])
+    rng = np.random.default_rng(seed)
+    warps = random_warps(rng, len(digits) * num_copies, strength)
+    copies = np.array(warp(examples.repeat(num_copies, axis=0), warps))
+    if spoiled:
+        spoils = spoil.random_spoils(rng, len(copies[1::2]))
+        copies[1::2] = spoil.spoil(copies[1::2], spoils, spoil.make_noise(seed))
+    return examples, copies.reshape(len(digits), num_copies, *examples.shape[1:])
 
 
 def _make_fields():

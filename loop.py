@@ -11,6 +11,7 @@ from keras import ops
 
 import augment
 import checkpoint
+import spoil
 
 # Of a small network a step is so short that images share warps, and TensorFlow runs a whole epoch
 # in one call. A large one has time for a warp an image, and returns every second at most.
@@ -62,6 +63,7 @@ def fit(
     warp_strength,
     checkpoint_path,
     settings,
+    spoiled=False,
     resume=False,
     on_progress=lambda steps_done, values: None,
 ):
@@ -86,6 +88,7 @@ def fit(
         warp_strength: strength of `augment.random_warps`; 0 for none.
         checkpoint_path: file for the state, written at most once a second.
         settings: dict of what must not change when a training is resumed.
+        spoiled: whether to spoil half of the warped images, see `spoil.random_spoils`.
         resume: go on from `checkpoint_path`.
         on_progress: called with the number of steps done and a dict of the latest figures.
 
@@ -105,8 +108,10 @@ def fit(
     num_images = len(train_set[0])
     batch_size = min(batch_size, num_images)
     steps = num_images // batch_size
-    num_warps = _count_warps(batch_size, IMAGES_A_WARP[size]) if warp_strength else 0
-    run_steps = _make_steps(model, size, *train_set)
+    num_warps = _count_warps(batch_size, IMAGES_A_WARP[size], spoiled) if warp_strength else 0
+    num_spoils = num_warps // 2 if spoiled else 0
+    noise = spoil.make_noise(seed) if num_spoils else None
+    run_steps = _make_steps(model, size, *train_set, noise)
     evaluate = _make_evaluation(model, size, *val_set)
     last_checkpoint = time.monotonic()
     for epoch in range(state["epoch"], epochs):
@@ -115,10 +120,14 @@ def fit(
         warps = augment.random_warps(rng, steps * num_warps, warp_strength)
         warps[rng.random(len(warps)) < SHARE_UNWARPED[size]] = 0
         warps = warps.reshape(steps, num_warps, *warps.shape[1:])
+        spoils = spoil.random_spoils(rng, steps * num_spoils)
+        spoils = spoils.reshape(steps, num_spoils, *spoils.shape[1:])
         for start in range(state["step"], steps, STEPS_A_CALL[size] or steps):
             end = min(start + (STEPS_A_CALL[size] or steps), steps)
             loss, num_correct = run_steps(
-                tf.constant(order[start:end], tf.int32), tf.constant(warps[start:end])
+                tf.constant(order[start:end], tf.int32),
+                tf.constant(warps[start:end]),
+                tf.constant(spoils[start:end]),
             )
             state["step"] = end
             state["loss"] += float(loss)
@@ -144,24 +153,32 @@ def fit(
     return history
 
 
-def _count_warps(batch_size, images_a_warp):
+def _count_warps(batch_size, images_a_warp, spoiled):
     fewest = math.ceil(batch_size / images_a_warp)
+    if spoiled:  # half of the images
+        fewest = max(fewest, min(2, batch_size))
     return next(count for count in range(fewest, batch_size + 1) if batch_size % count == 0)
 
 
-def _make_steps(model, size, images, labels):
+def _make_steps(model, size, images, labels, noise):
     images, labels = tf.constant(images), tf.constant(labels)
+    noise = None if noise is None else tf.constant(noise)
 
     # The loop is written out because to have it translated (AutoGraph) takes 0.2 s.
     @tf.function(autograph=False)
-    def run_steps(order, warps):
+    def run_steps(order, warps, spoils):
         steps, batch_size = order.shape
+        num_spoiled = spoils.shape[1] * batch_size // max(1, warps.shape[1])
 
         def prepare(step):
             batch = _normalize(tf.gather(images, order[step]))
             if warps.shape[1]:
                 batch = augment.warp(batch, warps[step])
-            return tf.ensure_shape(batch, (batch_size, *images.shape[1:]))
+            batch = tf.ensure_shape(batch, (batch_size, *images.shape[1:]))
+            if num_spoiled:
+                part = spoil.spoil(batch[:num_spoiled], spoils[step], noise)
+                batch = tf.concat([part, batch[num_spoiled:]], axis=0)
+            return batch
 
         def train_step(step, state):
             x, total_loss, num_correct = state

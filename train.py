@@ -19,9 +19,10 @@ def parse_args(argv=None):
     cli.add_seed_flag(parser)
     parser.add_argument(
         "--augment",
-        choices=["warp", "none"],
+        choices=["spoil", "warp", "none"],
         default="warp",
-        help="warp the training images anew each epoch, or not (default: %(default)s)",
+        help="warp the training images anew each epoch, and spoil half of them besides, or neither "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "--teacher",
@@ -158,6 +159,7 @@ def main(argv=None):
             batch_size=args.batch_size,
             seed=args.seed,
             warp_strength=args.warp_strength,
+            spoiled=args.augment == "spoil",
             checkpoint_path=checkpoint_path,
             settings=settings,
             resume=args.resume,
@@ -183,7 +185,9 @@ def main(argv=None):
         # Those before an interruption are not known.
         "seconds": None if args.resume else round(seconds, 2),
     }
-    training_label = "training (warped images)" if args.augment == "warp" else "training"
+    training_label = {"spoil": "training (spoiled images)", "warp": "training (warped images)"}.get(
+        args.augment, "training"
+    )
     if teacher:
         training_label = "training (taught)"
     with cli.one_line_errors():
@@ -197,8 +201,10 @@ def main(argv=None):
             accuracy_path: lambda path: figures.draw_history(history, path, training_label),
             history_path: lambda path: files.write_csv(path, table),
         }
-        if args.augment == "warp":
-            examples = augment.warp_examples(x_train, y_train, args.seed, args.warp_strength)
+        if args.augment != "none":
+            examples = augment.make_examples(
+                x_train, y_train, args.seed, args.warp_strength, args.augment == "spoil"
+            )
             writers[warps_path] = lambda path: figures.draw_warps(*examples, path)
         for path, write in writers.items():
             write(path)
