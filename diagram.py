@@ -43,8 +43,8 @@ def draw_network(model, path, max_units=11):
                 axes.plot(*zip(start, end, strict=True), color=GREY, lw=0.3, alpha=0.5)
     for column, (shape, lines) in enumerate(columns):
         x = column * SPACING
-        if column == 0:
-            _draw_input(axes, shape)
+        if len(shape) == 2:
+            _draw_image(axes, x, shape)
         elif len(shape) == 1:
             _draw_units(axes, units[column], gap=shape[0] > max_units)
         else:
@@ -62,7 +62,11 @@ def draw_network(model, path, max_units=11):
 
 
 def _describe(layer):
-    kind = type(layer).__name__.replace("GlobalAveragePooling2D", "mean of\neach map")
+    kind = type(layer).__name__
+    kind = {
+        "GlobalAveragePooling2D": "mean of\neach map",
+        "LayerNormalization": "made\nmean 0,\nvariance 1",
+    }.get(kind, kind)
     lines = [layer.name if kind == "Dense" else kind]
     if kind == "Conv2D":
         stride = layer.strides[0]
@@ -87,10 +91,10 @@ def _place_units(x, count, max_units):
     return [(x, height) for height in heights]
 
 
-def _draw_input(axes, shape):
-    edges = [np.linspace(-SIDE / 2, SIDE / 2, size + 1) for size in shape[:2]]
-    axes.hlines(edges[0], -SIDE / 2, SIDE / 2, color=GREY, lw=0.3)
-    axes.vlines(edges[1], -SIDE / 2, SIDE / 2, color=GREY, lw=0.3)
+def _draw_image(axes, x, shape):
+    edges = [np.linspace(-SIDE / 2, SIDE / 2, size + 1) for size in shape]
+    axes.hlines(edges[0], x - SIDE / 2, x + SIDE / 2, color=GREY, lw=0.3)
+    axes.vlines(x + edges[1], -SIDE / 2, SIDE / 2, color=GREY, lw=0.3)
 
 
 def _draw_maps(axes, x, side, count):

@@ -1,5 +1,6 @@
 import functools
 
+import keras
 import numpy as np
 import pytest
 
@@ -35,20 +36,36 @@ def test_shares_add_up_to_the_log_odds(name):
 
 
 def test_differences_are_those_of_the_networks_answers():
+    """Of the image, and of paper as grey as what `normalize` makes of this image's paper."""
     images, labels = load_images()
-    unsure = images * 0.3  # so that float32 probabilities still tell how sure
-    _, differences = explain.attribute(load("dense"), unsure, labels)
-    blank = np.zeros_like(images)
-    expected = measure_odds(load("dense"), unsure, labels)
-    expected -= measure_odds(load("dense"), blank, labels)
-    np.testing.assert_allclose(differences, expected, atol=0.02)
+    network = load("dense")
+    _, differences = explain.attribute(network, images, labels)
+    deviation = np.sqrt(images.var(axis=(1, 2)) + network.get_layer("normalize").epsilon)
+    rest = (-images.mean(axis=(1, 2)) / deviation)[:, None] * np.ones(784)
+    for name in ("hidden_1", "hidden_2", "logits"):
+        kernel, bias = network.get_layer(name).get_weights()
+        rest = rest @ kernel + bias
+        rest = np.maximum(rest, 0) if name != "logits" else rest
+    paper = np.exp(rest) / np.exp(rest).sum(axis=1, keepdims=True)
+    chosen = paper[np.arange(len(images)), labels]
+    expected = measure_odds(network, images, labels) - np.log(chosen) + np.log1p(-chosen)
+    sure = np.asarray(network(images)).max(axis=1) > 1 - 1e-4  # float32 cannot tell how sure
+    assert 3 < (~sure).sum()
+    np.testing.assert_allclose(differences[~sure], expected[~sure], atol=0.02)
 
 
-def test_of_a_linear_network_shares_are_weights_times_ink():
-    keras = pytest.importorskip("keras")
+def test_paler_ink_has_the_same_shares():
+    images, labels = load_images()
+    shares, _ = explain.attribute(load("dense"), images, labels)
+    paler, _ = explain.attribute(load("dense"), 0.5 * images, labels)
+    np.testing.assert_allclose(paler, shares, atol=0.03)
+
+
+def test_of_a_linear_network_shares_are_weights_times_normalized_ink():
     network = keras.Sequential(
         [
             keras.layers.Input(data.IMAGE_SHAPE),
+            keras.layers.LayerNormalization((1, 2), center=False, scale=False, name="normalize"),
             keras.layers.Flatten(),
             keras.layers.Dense(10, name="logits"),
             keras.layers.Softmax(name="probabilities"),
@@ -62,11 +79,12 @@ def test_of_a_linear_network_shares_are_weights_times_ink():
     network.get_layer("logits").set_weights([kernel, bias])
     image = np.zeros((1, 784), np.float32)
     image[0, 5], image[0, 6] = 1, 0.5
+    deviation = np.sqrt(image.var() + network.get_layer("normalize").epsilon)
     shares, differences = explain.attribute(network, image.reshape(1, 28, 28), [3])
     expected = np.zeros(784)
-    expected[5], expected[6] = 2, -0.5
-    np.testing.assert_allclose(shares[0].ravel(), expected, atol=1e-5)
-    assert differences[0] == pytest.approx(1.5, abs=1e-5)
+    expected[5], expected[6] = 2 / deviation, -0.5 / deviation
+    np.testing.assert_allclose(shares[0].ravel(), expected, rtol=1e-5)
+    assert differences[0] == pytest.approx(1.5 / deviation, rel=1e-5)
 
 
 @pytest.mark.parametrize("name", ["dense", "tiny", "cnn"])

@@ -91,6 +91,23 @@ def test_a_share_of_the_images_stays_unwarped(fit, monkeypatch):
     assert not same_weights(weak, strong)
 
 
+def test_half_of_each_batch_is_spoiled(fit, sets, monkeypatch):
+    """With spoiling that paints all black, half of the batch shows nothing to learn from."""
+    seen = []
+
+    def paint(images, spoils, noise):
+        seen.append((images.shape, spoils.shape))
+        return 0 * images + 1
+
+    monkeypatch.setattr(loop.spoil, "spoil", paint)
+    _, history = fit(epochs=15, spoiled=True)
+    assert seen[0] == ((32, 28, 28), (1, 7))
+    assert 0.45 < history["accuracy"][-1] < 0.65  # half of it, and luck with the other
+    assert history["val_accuracy"][-1] > 0.75
+    fit(name="tiny", epochs=1, spoiled=True)
+    assert seen[-1] == ((32, 28, 28), (32, 7))  # each in its own way
+
+
 def test_a_student_learns_what_its_teacher_says_rather_than_the_labels(fit, sets):
     """The teacher says 1 more than the label; with a share of .7 the student believes it."""
     images, labels = data.normalize(sets[0][0]), sets[0][1]
@@ -131,9 +148,10 @@ def test_the_same_seed_gives_the_same_weights_to_the_bit(fit, name):
     assert not same_weights(first, other)
 
 
+@pytest.mark.parametrize("spoiled", [False, True])
 @pytest.mark.parametrize("batch_size", [1, 7, 50, 64, 600, 1000])
-def test_any_batch_size_trains(fit, batch_size):
-    history = fit(epochs=1, batch_size=batch_size)[1]
+def test_any_batch_size_trains(fit, batch_size, spoiled):
+    history = fit(epochs=1, batch_size=batch_size, spoiled=spoiled)[1]
     assert np.isfinite(history["loss"][0])
     assert 0 < history["accuracy"][0] <= 1
 
@@ -157,12 +175,12 @@ def interrupted_fit(fit, monkeypatch, after, **options):
     ("name", "after"),
     [("dense", (1, 0)), ("dense", (3, 0)), ("tiny", (0, 4)), ("tiny", (1, 8)), ("cnn", (1, 4))],
 )
-@pytest.mark.parametrize("taught", [False, True])
+@pytest.mark.parametrize(("taught", "spoiled"), [(False, False), (True, True)])
 def test_a_resumed_training_ends_with_the_same_weights_to_the_bit(
-    fit, monkeypatch, name, after, taught
+    fit, monkeypatch, name, after, taught, spoiled
 ):
     monkeypatch.setitem(loop.STEPS_A_CALL, "large", 4)
-    options = {"name": name, "epochs": 4 if name == "dense" else 2}
+    options = {"name": name, "epochs": 4 if name == "dense" else 2, "spoiled": spoiled}
     options["policy"] = "float32" if name == "dense" else "mixed_bfloat16"
     options["teacher"] = models.logits(models.build_tiny()) if taught else None
     network, history = fit(**options)

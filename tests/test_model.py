@@ -10,6 +10,7 @@ def test_the_dense_network_is_784_128_64_10():
     network = models.build_dense()
     assert network.count_params() == 109_386
     assert [layer.name for layer in network.layers] == [
+        "normalize",
         "flatten",
         "hidden_1",
         "hidden_2",
@@ -30,10 +31,23 @@ def test_the_dense_network_computes_what_its_weights_say():
     network = models.build_dense()
     images = np.random.default_rng(0).random((5, 28, 28), np.float32)
     w1, b1, w2, b2, w3, b3 = network.get_weights()
-    hidden = np.maximum(images.reshape(5, 784) @ w1 + b1, 0)
+    pixels = images.reshape(5, 784)
+    pixels = pixels - pixels.mean(axis=1, keepdims=True)
+    pixels /= np.sqrt(np.square(pixels).mean(axis=1, keepdims=True) + 1e-4)
+    hidden = np.maximum(pixels @ w1 + b1, 0)
     logits = np.maximum(hidden @ w2 + b2, 0) @ w3 + b3
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(network.predict(images, verbose=0), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", models.BUILDERS)
+def test_grey_paper_and_pale_ink_change_no_answer(name):
+    network = models.BUILDERS[name]()
+    images = np.random.default_rng(0).random((5, 28, 28), np.float32)
+    answers = network.predict(images, verbose=0)
+    for changed in (0.5 * images, 0.3 * images + 0.5):
+        np.testing.assert_allclose(network.predict(changed, verbose=0), answers, atol=0.01)
+    assert np.isfinite(network.predict(np.zeros_like(images), verbose=0)).all()
 
 
 @pytest.fixture
@@ -54,7 +68,7 @@ def test_folding_changes_no_answer_and_leaves_nothing_to_normalize(shaken_cnn):
         folded.predict(images, verbose=0), shaken_cnn.predict(images, verbose=0), atol=1e-5
     )
     assert {type(layer).__name__ for layer in folded.layers} <= {
-        "Reshape", "Conv2D", "GlobalAveragePooling2D", "Dense", "Softmax"
+        "LayerNormalization", "Reshape", "Conv2D", "GlobalAveragePooling2D", "Dense", "Softmax"
     }  # fmt: skip
     low_precision = models.fold(folded, "mixed_bfloat16").predict(images, verbose=0)
     np.testing.assert_allclose(low_precision, folded.predict(images, verbose=0), atol=0.02)
