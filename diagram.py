@@ -65,7 +65,7 @@ def _describe(layer):
     kind = type(layer).__name__
     kind = {
         "GlobalAveragePooling2D": "mean of\neach map",
-        "LayerNormalization": "made\nmean 0,\nvariance 1",
+        "LayerNormalization": "mean 0,\nvariance 1",
     }.get(kind, kind)
     lines = [layer.name if kind == "Dense" else kind]
     if kind == "Conv2D":

@@ -38,6 +38,12 @@ def parse_args(argv=None):
         help="score these models, or the one asked for, on images that are rotated, blurred, noisy "
         "and spoiled in six other ways (default: score one model on the images as they are)",
     )
+    several.add_argument(
+        "--report",
+        action="store_true",
+        help="write one HTML page that shows the model from all sides, in a minute or two "
+        "(default: a short report here)",
+    )
     parser.add_argument(
         "--views",
         type=cli.whole_number(1),
@@ -51,8 +57,8 @@ def parse_args(argv=None):
             "received --model-path beside --compare, --ensemble or --robustness with names, "
             "expected one of them"
         )
-    if args.robustness is not None and args.views > 1:
-        parser.error("received --views beside --robustness, expected one of them")
+    if (args.robustness is not None or args.report) and args.views > 1:
+        parser.error("received --views beside --robustness or --report, expected one of them")
     if args.robustness and len(args.robustness) > MAX_NETWORKS:
         parser.error(
             f"received {len(args.robustness)} models, expected at most {MAX_NETWORKS} in a figure"
@@ -189,6 +195,10 @@ def main(argv=None):
         import robustness
 
         evaluate = robustness.evaluate
+    if args.report:
+        import report
+
+        evaluate = report.evaluate
     results, written = evaluate(args, images, labels)
     if args.results_file:
         with cli.one_line_errors():

@@ -5,16 +5,24 @@ import textwrap
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import PercentFormatter
 
 import figures
 from corruptions import CORRUPTIONS
-from data import IMAGE_SHAPE
+from data import IMAGE_SHAPE, NUM_CLASSES
 
 AGAINST_TO_FOR = LinearSegmentedColormap.from_list(
     "against_to_for", [figures.VERMILLION, "white", figures.BLUE]
 )
 
+# Neighbours in the plane need not be told by colour alone: the digit stands in their middle.
+DOTS = (
+    "#56B4E9", "#E69F00", "#009E73", "#999999", "#CC79A7", "#0072B2", "#B8A800", "#8C564B",
+    "#5D8AA8", "#A0C55F",
+)  # fmt: skip
 LINES = (
     (figures.BLUE, "o", "-"),
     (figures.VERMILLION, "s", "--"),
@@ -57,7 +65,7 @@ def draw_robustness(results, path, num_columns=3):
     """Draw accuracy against growing corruption, one plot for each kind.
 
     Args:
-        results: what `corruptions.score` returned, at most 5 networks.
+        results: what `robustness.score` returned, at most 5 networks.
         path: PNG file to write.
         num_columns: plots a row.
     """
@@ -88,3 +96,161 @@ def draw_robustness(results, path, num_columns=3):
     title = f"Where it breaks; mean of all: {means}"
     figure.suptitle("\n".join(textwrap.wrap(title, 80)), fontsize=12)
     figures.save(figure, path)
+
+
+def draw_embedding(places, labels, predictions, path, title):
+    """Draw images as dots in a plane, those read wrong as crosses with what was read.
+
+    Args:
+        places: float array of shape (n, 2).
+        labels: true digits, integers of shape (n,).
+        predictions: digits read, integers of shape (n,).
+        path: PNG file to write.
+        title: heading of the figure.
+    """
+    figure = Figure(figsize=(8, 7), **figures.STYLE)
+    axes = figure.subplots()
+    wrong = labels != predictions
+    outline = [withStroke(linewidth=3, foreground="white")]
+    for digit in range(NUM_CLASSES):
+        chosen = places[labels == digit]
+        axes.scatter(*chosen.T, s=3, color=DOTS[digit], lw=0, rasterized=True)
+        if len(chosen):
+            axes.text(
+                *np.median(chosen, axis=0), str(digit), fontsize=20, fontweight="bold", ha="center",
+                va="center", path_effects=outline, zorder=4,
+            )  # fmt: skip
+    axes.scatter(*places[wrong].T, s=28, marker="x", color=figures.VERMILLION, lw=1.2)
+    for (x, y), label, digit in zip(places[wrong], labels[wrong], predictions[wrong], strict=True):
+        axes.annotate(
+            f"{label}→{digit}", (x, y), xytext=(4, 3), textcoords="offset points", fontsize=6,
+            color=figures.VERMILLION, path_effects=outline[:1],
+        )  # fmt: skip
+    axes.set(xticks=[], yticks=[])
+    axes.set_xlabel(
+        f"dots: {len(labels):,} images by their digit; crosses: {wrong.sum()} read wrong"
+    )
+    axes.set_title(title, fontsize=12)
+    figures.save(figure, path)
+
+
+def draw_means(images, labels, path):
+    """Draw each digit's mean image, how much its pixels vary, and the nearest to and farthest off.
+
+    Args:
+        images: float array of shape (n, 28, 28), 0 to 1.
+        labels: integers of shape (n,).
+        path: PNG file to write.
+    """
+    names = ("mean", "varies\nhere", "most\ntypical", "least\ntypical")
+    figure = Figure(figsize=(8, 3.7), **figures.STYLE)
+    all_axes = figure.subplots(len(names), NUM_CLASSES)
+    for axes in all_axes.ravel():
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set(color="#CCCCCC")
+    for digit, column in enumerate(all_axes.T):
+        chosen = images[labels == digit]
+        column[0].set_title(str(digit), fontsize=13, color=figures.BLUE)
+        if not len(chosen):
+            continue
+        mean = chosen.mean(axis=0)
+        distance = np.square(chosen - mean).sum(axis=(1, 2))
+        shown = mean, chosen.std(axis=0), chosen[distance.argmin()], chosen[distance.argmax()]
+        for axes, image in zip(column, shown, strict=True):
+            axes.imshow(image, cmap="gray_r", vmin=0, vmax=image.max() or 1)
+    for axes, name in zip(all_axes[:, 0], names, strict=True):
+        axes.set_ylabel(name, fontsize=10, rotation=0, ha="right", va="center")
+    figure.suptitle(f"What the digits look like, of {len(images):,} test images", fontsize=12)
+    figures.save(figure, path)
+
+
+def draw_flow(confusion_matrix, path):
+    """Draw where the mistakes go: bands from the true digits to those read instead.
+
+    Args:
+        confusion_matrix: 10x10 counts, row: true digit, column: predicted digit.
+        path: PNG file to write.
+    """
+    counts = np.array(confusion_matrix)
+    images = counts.sum(axis=1)
+    np.fill_diagonal(counts, 0)
+    total = max(int(counts.sum()), 1)
+    figure = Figure(figsize=(8, 6), **figures.STYLE)
+    axes = figure.subplots()
+    gap = 0.035
+    starts = [_stack(counts.sum(axis=side) / total, gap) for side in (1, 0)]
+    filled = [list(row) for row in starts]
+    for true, read in np.argwhere(counts):
+        size = counts[true, read] / total
+        ends = filled[0][true], filled[1][read]
+        filled[0][true], filled[1][read] = (end + size for end in ends)
+        most = counts[true, read] == counts.max()
+        _draw_band(axes, *ends, size, figures.VERMILLION if most else figures.BLUE)
+        if counts[true, read] > 1:
+            text = f"{counts[true, read]}"
+            axes.text(0.05, ends[0] + size / 2, text, fontsize=7, va="center", ha="left")
+    for digit in range(NUM_CLASSES):
+        missed, taken = counts[digit].sum(), counts[:, digit].sum()
+        middles = [starts[side][digit] + (missed, taken)[side] / total / 2 for side in (0, 1)]
+        said = f"{missed:,} of {images[digit]:,} missed", f"{taken:,} others read as it"
+        for x, middle, text, ha in zip(
+            (-0.02, 1.02), middles, said, ("right", "left"), strict=True
+        ):
+            words = (
+                f"{text}   $\\bf{{{digit}}}$" if ha == "right" else f"$\\bf{{{digit}}}$   {text}"
+            )
+            axes.text(x, middle, words, ha=ha, va="center", fontsize=10)
+    axes.set(xlim=(-0.5, 1.5), ylim=(1 + gap * NUM_CLASSES, -gap))
+    axes.set_axis_off()
+    axes.text(-0.02, -gap, "true digit", ha="right", fontsize=10, color=figures.GREY)
+    axes.text(1.02, -gap, "read as", ha="left", fontsize=10, color=figures.GREY)
+    axes.set_title(f"Where the {counts.sum():,} mistakes go", fontsize=12)
+    figures.save(figure, path)
+
+
+def draw_learning_curve(curves, path, own=None):
+    """Draw the share of images misread against the number of training images.
+
+    Args:
+        curves: dict by name of lists of dicts: `num_images`, and `accuracies`, a list of them.
+        path: PNG file to write.
+        own: `(name, number of training images, accuracy)` of a network to set beside them; or None.
+    """
+    figure = Figure(figsize=(8, 4.2), **figures.STYLE)
+    axes = figure.subplots()
+    for (name, rows), (color, marker, style) in zip(curves.items(), LINES, strict=False):
+        sizes = [row["num_images"] for row in rows]
+        errors = 1 - np.array([row["accuracies"] for row in rows])
+        spread = errors.std(axis=1, ddof=1)
+        axes.errorbar(
+            sizes, errors.mean(axis=1), spread, color=color, marker=marker, ls=style, capsize=3,
+            label=name,
+        )  # fmt: skip
+        for size, error in zip(sizes, errors.mean(axis=1), strict=True):
+            axes.annotate(
+                f"{error:.1%}", (size, error), xytext=(0, 7), textcoords="offset points",
+                fontsize=7, ha="center", color=color,
+            )  # fmt: skip
+    if own:
+        name, size, accuracy = own
+        axes.plot(size, 1 - accuracy, color="black", marker="*", ms=12, ls="", label=name)
+    axes.set(xscale="log", yscale="log", xlabel="training images", ylabel="test images misread")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.yaxis.set_minor_formatter("")
+    axes.grid(alpha=0.3, which="both")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(title="bars: one standard deviation")
+    axes.set_title("What data is worth: each time there is ten times as much of it", fontsize=12)
+    figures.save(figure, path)
+
+
+def _stack(sizes, gap):
+    return np.cumsum([0, *sizes[:-1]]) + gap * np.arange(len(sizes))
+
+
+def _draw_band(axes, left, right, size, color):
+    corners = [(0, left), (0.5, left), (0.5, right), (1, right)]
+    lower = [(x, y + size) for x, y in reversed(corners)]
+    codes = [Path.MOVETO, *[Path.CURVE4] * 3, Path.LINETO, *[Path.CURVE4] * 3]
+    axes.add_patch(PathPatch(Path([*corners, *lower], codes), color=color, alpha=0.45, lw=0))

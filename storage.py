@@ -12,6 +12,7 @@ import cli
 import files
 from data import IMAGE_SHAPE, NUM_CLASSES
 
+DEFAULT_THRESHOLD = 0.8  # certainty below which a network is not sure, if its own is not known
 RELEASED_MODELS = Path(__file__).parent / "saved_models" / "released"
 
 
@@ -93,6 +94,36 @@ def _load(path, script):
     if not all(np.isfinite(weights).all() for weights in model.get_weights()):
         raise ValueError(f"{path} has weights that are NaN or infinite: train it again")
     return model
+
+
+def read_metadata(path):
+    """Read the JSON beside a model, or what of it makes sense.
+
+    Args:
+        path: the model's file.
+
+    Returns:
+        dict of what `save` was given, with a `temperature` above 0 and a `threshold` from 0 to 1 in
+        any case: 1.0 and 0.8 where the JSON does not say, is damaged, or is missing.
+    """
+    try:
+        text = Path(path).with_suffix(".json").read_text(encoding="utf-8")
+        metadata = dict(json.loads(text))
+    except (OSError, ValueError, TypeError):
+        metadata = {}
+    defaults = {"temperature": (1.0, 100.0), "threshold": (DEFAULT_THRESHOLD, 1.0)}
+    for name, (default, most) in defaults.items():
+        value = metadata.get(name)
+        known = isinstance(value, float | int) and 0 < value <= most
+        metadata[name] = float(value) if known else default
+    return metadata
+
+
+def load_released(except_path):
+    """Load the classifiers that come with the project, but for one; a dict by name."""
+    paths = [path for path in sorted(RELEASED_MODELS.glob("*.keras")) if path.stem != "finder"]
+    skipped = Path(except_path).resolve()
+    return {path.stem: load(path) for path in paths if path.resolve() != skipped}
 
 
 def find(name, path=None, released=RELEASED_MODELS):

@@ -110,6 +110,7 @@ def main(argv=None):
     import keras
 
     import augment
+    import certainty
     import diagram
     import figures
     import loop
@@ -171,17 +172,20 @@ def main(argv=None):
     val_logits = models.logits(network).predict(val_images, batch_size=500, verbose=0)
     temperature = metrics.fit_temperature(y_val, val_logits)
     models.divide_logits(network, temperature)
-    scores = metrics.score(y_val, network.predict(val_images, batch_size=500, verbose=0))
+    probabilities = network.predict(val_images, batch_size=500, verbose=0)
+    scores = metrics.score(y_val, probabilities)
     resumed = " since resuming" if args.resume else ""
     print(f"Trained in {seconds:.1f} s{resumed}: validation accuracy {scores['accuracy']:.2%}.")
 
     metadata = settings | {
         "command": shlex.join(["python", "train.py", *(sys.argv[1:] if argv is None else argv)]),
+        "num_train": len(x_train),
         "num_parameters": network.count_params(),
         "val_accuracy": scores["accuracy"],
         "val_loss": scores["loss"],
         "val_ece": scores["ece"],
         "temperature": temperature,
+        "threshold": certainty.choose_threshold(probabilities),
         # Those before an interruption are not known.
         "seconds": None if args.resume else round(seconds, 2),
     }

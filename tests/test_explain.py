@@ -50,7 +50,7 @@ def test_differences_are_those_of_the_networks_answers():
     chosen = paper[np.arange(len(images)), labels]
     expected = measure_odds(network, images, labels) - np.log(chosen) + np.log1p(-chosen)
     sure = np.asarray(network(images)).max(axis=1) > 1 - 1e-4  # float32 cannot tell how sure
-    assert 3 < (~sure).sum()
+    assert (~sure).sum() > 3
     np.testing.assert_allclose(differences[~sure], expected[~sure], atol=0.02)
 
 

@@ -1,0 +1,89 @@
+"""Train the dense network on 100 to 60,000 images, to see what data is worth.
+
+Usage: python benchmarks/learning_curve.py [--seeds 5]
+
+Every training takes the same 3,510 steps (30 epochs of 60,000 images, in which those there are come
+again and again), as they are and warped, and is scored once on the 10,000 test images. Nothing is
+chosen by it. Writes benchmarks/results/learning_curve.json and plots/learning_curve.png.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import numpy as np
+
+import cli
+import data
+import files
+
+RESULTS = Path(__file__).parent / "results" / "learning_curve.json"
+SIZES = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 60_000)
+STRENGTHS = {"images as they are": 0.0, "images warped": 1.0}
+EPOCHS, BATCH_SIZE, LEARNING_RATE = 30, 512, 8e-3
+
+
+def train(images, labels, size, seed, strength, folder):
+    """Train the dense network on some of the images; returns it."""
+    import keras
+
+    import loop
+    import model as models
+    import recipes
+
+    keras.utils.set_random_seed(seed)
+    # The first ones of an order that only the seed decides: more images are those and others.
+    chosen = np.random.default_rng(seed).permutation(len(images))[:size]
+    chosen = np.resize(chosen, len(images))
+    network = models.build_dense()
+    num_steps = EPOCHS * (len(images) // BATCH_SIZE)
+    loop.fit(
+        recipes.compile_model(network, num_steps, LEARNING_RATE),
+        "small",
+        (images[chosen], labels[chosen]),
+        (images[:10], labels[:10]),
+        epochs=EPOCHS,
+        batch_size=BATCH_SIZE,
+        seed=seed,
+        warp_strength=strength,
+        checkpoint_path=folder / "learning_curve.npz",
+        settings={},
+    )
+    return network
+
+
+def main():
+    """Train what is missing, and draw the curve."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=5)
+    args = parser.parse_args()
+    cli.import_keras()
+    import tempfile
+
+    import insights
+    import loop
+    import metrics
+
+    loop.use_threads("small")
+    images, labels = data.load_train()
+    x_test, y_test = data.load_test()
+    curves = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for name, strength in STRENGTHS.items():
+        rows = curves.setdefault(name, [{"num_images": n, "accuracies": []} for n in SIZES])
+        for row in rows:
+            for seed in range(len(row["accuracies"]), args.seeds):
+                with tempfile.TemporaryDirectory() as folder:
+                    parts = images, labels, row["num_images"], seed, strength, Path(folder)
+                    network = train(*parts)
+                probabilities = network.predict(data.normalize(x_test), 1000, verbose=0)
+                row["accuracies"].append(metrics.score(y_test, probabilities)["accuracy"])
+                files.write_json(RESULTS, curves)
+                print(f"{name}, {row['num_images']:,}: {row['accuracies'][-1]:.2%}", flush=True)
+    insights.draw_learning_curve(curves, Path("plots/learning_curve.png"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""Formats the page that evaluate.py --report writes: HTML that needs no other file."""
+
+import base64
+import html
+from pathlib import Path
+
+from sklearn.decomposition import PCA
+
+import metrics
+
+STYLE = Path(__file__).parent / "web" / "report.css"
+SPOILED_STEP = 5  # one in so many images is spoiled, so that a page takes a minute
+# Figure, heading, and what it says; in the order of the page.
+SECTIONS = (
+    (
+        "confusion_matrix",
+        "What it reads, digit by digit",
+        "A row is what was written, a column what was read. On the diagonal it is right; colour "
+        "shows the mistakes.",
+    ),
+    (
+        "flow",
+        "Where the mistakes go",
+        "Each band leads from a digit to what was read instead, as wide as there are images of it, "
+        "the widest in orange.",
+    ),
+    (
+        "hardest",
+        "The hardest images, and what each network says",
+        "Those to whose label it gives the least probability. Beside its own answers stand those "
+        "of the networks that come with the project; some labels are doubtful themselves.",
+    ),
+    (
+        "means",
+        "What the digits look like",
+        "The mean of all test images of a digit, where these differ, and those nearest to the mean "
+        "and farthest from it: what a network must see through.",
+    ),
+    (
+        "weights",
+        "What its first layer looks for",
+        "Each square is one unit's 784 weights. Ink on blue pixels makes the unit speak up, ink on "
+        "orange ones keeps it silent.",
+    ),
+    (
+        "embedding",
+        "How it sees the digits, before it decides",
+        "The last hidden layer says {units} numbers of each image. Here are the two directions in "
+        "which they differ most (principal components, {explained:.0%} of the variance). What lies "
+        "between two groups is hard to tell apart; in the other dimensions it may be easier.",
+    ),
+    (
+        "calibration",
+        "Is it as sure as it is right?",
+        "Of the images that it is 90% sure of, 90% should be right. After training, the logits are "
+        "divided by a temperature, {temperature:.2f}, fitted on held-out training images; that "
+        "changes no answer. The calibration error is the mean gap: {before:.2%} without it, "
+        "{after:.2%} with it.",
+    ),
+    (
+        "refusal",
+        "What refusing is worth",
+        "If a person looks at the images it is least sure of, it reads the others better: without "
+        "the least sure {share:.0%}, {right:,} of {answered:,} are right, {accuracy:.2%} (95% "
+        "interval {low:.2%} to {high:.2%}).",
+    ),
+    (
+        "outsiders",
+        "Does it notice what is no digit?",
+        "A network must answer with a digit, whatever it is shown; it can only be less sure. Below "
+        "{threshold:.1%} it is called not sure, as it is of 1% of held-out digits. The area under "
+        "the ROC curve is the chance that it is surer of a digit than of what is none: {aurocs} "
+        "(95% intervals).",
+    ),
+    (
+        "robustness",
+        "Where it breaks",
+        "{spoiled:,} of the images, spoiled on purpose, more and more. The mean of all "
+        "{num_sets} points is {mean:.1%} (95% interval {mean_low:.1%} to {mean_high:.1%}).",
+    ),
+    (
+        "learning_curve",
+        "What data is worth",
+        "The dense network, trained for the same number of steps on 100 to 60,000 images "
+        "(benchmarks/learning_curve.py); the star is this network. Warping makes a few "
+        "images worth many.",
+    ),
+)
+
+
+def format_page(name, network, metadata, measured, paths):
+    """Format the page, which needs no other file.
+
+    Args:
+        name: of the network.
+        network: as of `draw`.
+        metadata: as of `measure`.
+        measured: what `measure` returned.
+        paths: dict of figures that were drawn, what `draw` returned.
+
+    Returns:
+        HTML.
+    """
+    scores = measured["scores"]
+    refused = measured["refusal"]["refused"][1]
+    robust = measured["robustness"]
+    facts = {
+        "units": measured["hidden"].shape[1],
+        "explained": PCA(2).fit(measured["hidden"]).explained_variance_ratio_.sum(),
+        "temperature": measured["temperature"],
+        "before": measured["before"]["ece"],
+        "after": measured["after"]["ece"],
+        "share": refused["share"],
+        "right": refused["num_right"],
+        "answered": refused["num_answered"],
+        "accuracy": refused["num_right"] / refused["num_answered"],
+        "low": refused["interval"][0],
+        "high": refused["interval"][1],
+        "threshold": measured["threshold"],
+        "aurocs": ", ".join(
+            f"{kind} {row['auroc']:.3f} ({row['auroc_interval'][0]:.3f} to "
+            f"{row['auroc_interval'][1]:.3f})"
+            for kind, row in measured["outsiders"].items()
+        ),
+        "spoiled": len(range(0, scores["num_images"], SPOILED_STEP)),
+        "num_sets": sum(map(len, robust["accuracy"].values())),
+        "mean": robust["mean"],
+        "mean_low": robust["mean_interval"][0],
+        "mean_high": robust["mean_interval"][1],
+    }
+    shown = [row for row in SECTIONS if row[0] in paths]
+    contents = "".join(f"<li><a href='#{key}'>{heading}</a></li>" for key, heading, _ in shown)
+    body = "".join(
+        f"<section id='{key}'><h2>{heading}</h2><p>{html.escape(text.format(**facts))}</p>"
+        f"<figure><img alt='{heading}' src='{_to_url(paths[key])}'></figure></section>"
+        for key, heading, text in shown
+    )
+    style = STYLE.read_text(encoding="utf-8")
+    return (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
+        f"<title>{html.escape(name)}: a report</title><style>{style}</style></head><body>"
+        f"<h1>What {html.escape(name)} knows, and where it breaks</h1>"
+        f"{_format_summary(network, metadata, scores)}"
+        f"<nav aria-label='Contents'><ol>{contents}</ol></nav>{body}"
+        f"<footer>{html.escape(_describe_training(metadata))}</footer></body></html>\n"
+    )
+
+
+def _format_summary(network, metadata, scores):
+    accuracy = metrics.format_accuracy(scores["num_correct"], scores["num_images"])
+    rows = "".join(
+        f"<tr><td>{row['digit']}</td><td>{row['num_images']:,}</td><td>{row['precision']:.2%}</td>"
+        f"<td>{row['recall']:.2%}</td><td>{row['f1']:.2%}</td></tr>"
+        for row in scores["per_digit"]
+    )
+    return (
+        f"<p>Reads {html.escape(accuracy)}, of the test images right, with "
+        f"{network.count_params():,} weights. Mean cross-entropy {scores['loss']:.4f} nats.</p>"
+        "<div class='wide'><table><caption>Precision: of what it reads as the digit, so much is. "
+        "Recall: of the digits written, so many are read. F1: their harmonic mean.</caption>"
+        "<tr><th scope='col'>digit</th><th scope='col'>images</th><th scope='col'>precision</th>"
+        f"<th scope='col'>recall</th><th scope='col'>F1</th></tr>{rows}</table></div>"
+    )
+
+
+def _describe_training(metadata):
+    if "command" not in metadata:
+        return "How it was trained is not known: there is no JSON beside the model."
+    versions = ", ".join(f"{key} {value}" for key, value in metadata["versions"].items())
+    return f"Trained by: {metadata['command']} (seed {metadata['seed']}; {versions})."
+
+
+def _to_url(path):
+    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
