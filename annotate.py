@@ -13,16 +13,10 @@ import figures
 import layout
 from figures import BLUE, GREY, STYLE, VERMILLION
 
-DOUBTFUL = 0.8  # probability below which a digit is marked
 WIDTH = 8.0  # inches
 MARKED_SIDES = 1000, 1600  # pixels, longer side at least and at most
 MAX_CROPS = 60
 CROPS_A_ROW = 15
-
-
-def is_doubtful(digit):
-    """Whether a digit, as `reader.read` gives it, should be looked at by a person."""
-    return digit["probability"] < DOUBTFUL
 
 
 def draw_note(photo, lines, path, title):
@@ -48,8 +42,8 @@ def draw_note(photo, lines, path, title):
         _draw_digit(axes, digit, points_a_pixel)
     if digits:
         _draw_crops(parts[1], digits[:MAX_CROPS], num_rows)
-    note = f"vermillion, dashed, with a ?: doubtful, below {DOUBTFUL:.0%}"
-    if any(map(is_doubtful, digits)):
+    note = "vermillion, dashed, with a ?: not sure"
+    if any(digit["doubtful"] for digit in digits):
         axes.text(0, -0.01, note, transform=axes.transAxes, va="top", color=VERMILLION, fontsize=9)
     # A file's name may have signs that mean formulas, or that no font has.
     figure.suptitle("\n".join(textwrap.wrap(title, 90)), fontsize=11, parse_math=False)
@@ -73,7 +67,7 @@ def mark(photo, lines):
     marked = Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS)
     draw = ImageDraw.Draw(marked)
     for digit in layout.list_digits(lines):
-        doubtful = is_doubtful(digit)
+        doubtful = digit["doubtful"]
         color = VERMILLION if doubtful else BLUE
         x, y, width, height = (side * scale for side in digit["box"])
         corners = [(x, y), (x + width, y), (x + width, y + height), (x, y + height), (x, y)]
@@ -112,7 +106,7 @@ def draw_steps(photo, ink, lines, path):
         middles = boxes[:, :2] + boxes[:, 2:] / 2
         above.axes[2].plot(*middles.T, color=GREY, lw=0.8, alpha=0.7)
         for digit in line["digits"]:
-            _draw_box(above.axes[2], digit["box"], VERMILLION if is_doubtful(digit) else BLUE, "-")
+            _draw_box(above.axes[2], digit["box"], VERMILLION if digit["doubtful"] else BLUE, "-")
     below.suptitle(
         "4  each cut out, scaled into 20x20, its mass in the middle of 28x28, and read",
         fontsize=10,
@@ -148,7 +142,7 @@ def draw_practice(photos, findings, path, num_columns=4):
 
 
 def _draw_digit(axes, digit, points_a_pixel):
-    doubtful = is_doubtful(digit)
+    doubtful = digit["doubtful"]
     color = VERMILLION if doubtful else BLUE
     x, y, _, height = digit["box"]
     _draw_box(axes, digit["box"], color, "--" if doubtful else "-")
@@ -170,7 +164,7 @@ def _draw_crops(figure, digits, num_rows):
     for axes in all_axes[len(digits) :]:
         axes.set_axis_off()
     for axes, digit in zip(all_axes, digits, strict=False):
-        doubtful = is_doubtful(digit)
+        doubtful = digit["doubtful"]
         color = VERMILLION if doubtful else BLUE
         axes.imshow(digit["image"], cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
         axes.set(xticks=[], yticks=[])

@@ -7,21 +7,21 @@ import io
 import numpy as np
 from PIL import Image
 
-import annotate
 import figures
 
 INK = 0.25  # how dark ink without a say is drawn, so that the digit can be seen
 
 
-def describe(answers):
+def describe(answers, thresholds):
     """Describe answers as plain values, ready for JSON.
 
     Args:
         answers: dict of probabilities, float arrays of shape (n, 10), by name of the network.
+        thresholds: dict by name of the probability below which the network is not sure.
 
     Returns:
-        dict by name of `text`, the digits, and `digits`, dicts of `label`, `probability` and
-        `probabilities` (of 0 to 9).
+        dict by name of `text`, the digits, and `digits`, dicts of `label`, `probability`, `sure`
+        and `probabilities` (of 0 to 9).
     """
     return {
         name: {
@@ -30,6 +30,7 @@ def describe(answers):
                 {
                     "label": int(row.argmax()),
                     "probability": round(float(row.max()), 4),
+                    "sure": bool(row.max() >= thresholds[name]),
                     "probabilities": [round(float(value), 4) for value in row],
                 }
                 for row in probabilities
@@ -39,9 +40,9 @@ def describe(answers):
     }
 
 
-def format_reading(answers):
+def format_reading(answers, thresholds):
     """Say in a sentence what is read, by whom if they differ; HTML."""
-    described = describe(answers)
+    described = describe(answers, thresholds)
     texts = {name: answer["text"] for name, answer in described.items()}
     if not any(texts.values()):
         return "<p>Draw a digit, or several.</p>"
@@ -51,11 +52,16 @@ def format_reading(answers):
         )
         return f"<p>They disagree: {said}</p>"
     (text,) = set(texts.values())
-    doubtful = any(
-        annotate.is_doubtful(digit) for answer in described.values() for digit in answer["digits"]
-    )
-    verb = "Perhaps" if doubtful else "This is"
-    return f"<p>{verb} <span class='digits'>{text}</span>{', but not for sure' * doubtful}</p>"
+    unsure = [
+        name
+        for name, answer in described.items()
+        if not all(digit["sure"] for digit in answer["digits"])
+    ]
+    said = f"<span class='digits'>{text}</span>"
+    if not unsure:
+        return f"<p>This is {said}</p>"
+    who = "none of them is" if len(unsure) == len(texts) else f"{' and '.join(unsure)} not"
+    return f"<p>Perhaps {said}, but {who} sure</p>"
 
 
 def format_answers(images, answers, explained, shares):

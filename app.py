@@ -102,7 +102,7 @@ def load_networks():
     """Load the finder and all classifiers, and let each answer once, which compiles them.
 
     Returns:
-        `(finder, classifiers)`, the latter a dict by name.
+        `(finder, classifiers, thresholds)`, the last two dicts by name.
     """
     cli.import_keras()
     import numpy as np
@@ -119,14 +119,15 @@ def load_networks():
         finder_path = storage.find("finder")
         finder = storage.load_finder(finder_path)
         classifiers = {name: storage.load(path) for name, path in paths.items()}
+        metadata = {name: storage.read_metadata(path) for name, path in paths.items()}
         canvas = np.full((320, 480, 3), 255, np.uint8)
         canvas[100:200, 100:120] = canvas[100:120, 300:320] = 0
         drawing.read(canvas, finder, classifiers)
     print("Reading with", ", ".join(map(str, [finder_path, *paths.values()])), flush=True)
-    return finder, classifiers
+    return finder, classifiers, {name: row["threshold"] for name, row in metadata.items()}
 
 
-def serve(args, finder, classifiers, stored, is_private):
+def serve(args, finder, classifiers, thresholds, stored, is_private):
     """Serve the page until Ctrl-C."""
     from gradio import processing_utils
     from starlette.middleware import Middleware
@@ -142,7 +143,7 @@ def serve(args, finder, classifiers, stored, is_private):
     host = f"[{args.host}]" if ":" in args.host else args.host
     hosts = LOOPBACK_NAMES | {host.lower()} if is_private else None
     with cli.one_line_errors():
-        blocks = page.build(finder, classifiers, stored)
+        blocks = page.build(finder, classifiers, thresholds, stored)
         blocks.launch(
             server_name=host,
             server_port=args.port,

@@ -151,7 +151,9 @@ def draw_confusion_matrix(confusion_matrix, path, title):
     save(figure, path)
 
 
-def draw_predictions(images, probabilities, labels, captions, path, title, num_columns=5):
+def draw_predictions(
+    images, probabilities, labels, captions, path, title, threshold=0.0, num_columns=5
+):
     """Draw images with what the network makes of them; wrong ones are framed and say so.
 
     Args:
@@ -161,6 +163,7 @@ def draw_predictions(images, probabilities, labels, captions, path, title, num_c
         captions: n short texts, such as "test image 7".
         path: PNG file to write.
         title: heading of the figure.
+        threshold: probability below which a prediction gets a question mark.
         num_columns: images a row.
     """
     num_images = min(len(images), MAX_PREDICTIONS)
@@ -180,7 +183,7 @@ def draw_predictions(images, probabilities, labels, captions, path, title, num_c
         for spine in axes.spines.values():
             spine.set(color=VERMILLION if wrong else GREY, linewidth=4 if wrong else 0.8)
         axes.set_title(
-            f"{first}  {format_probability(row[first])}",
+            f"{first}{'?' if row[first] < threshold else ''}  {format_probability(row[first])}",
             fontsize=12,
             fontweight="bold",
             color=VERMILLION if wrong else BLUE,

@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 import augment
+import centre
 from data import IMAGE_SHAPE
 
 SIDE = 112  # pixels to draw on before all is scaled down to 28
@@ -36,20 +37,16 @@ def make_noise(num_images, rng):
 
 
 def make_letters(num_images, rng):
-    """Draw letters as large as MNIST's digits, in the fonts that come with Matplotlib."""
+    """Draw letters in the fonts that come with Matplotlib, and bring them into MNIST's form."""
     folder = Path(matplotlib.get_data_path(), "fonts", "ttf")
     fonts = [ImageFont.truetype(folder / name, 80) for name in FONTS]
-    pages = []
+    images = []
     for _ in range(num_images):
         page = Image.new("L", (SIDE, SIDE))
         letter, font = str(rng.choice(list(LETTERS))), fonts[rng.integers(len(fonts))]
-        left, top, right, bottom = font.getbbox(letter)
-        scale = 80 / max(right - left, bottom - top)  # MNIST's digits fill 20 of the 28 pixels
-        font = font.font_variant(size=80 * scale)
-        middle = SIDE / 2, SIDE / 2
-        ImageDraw.Draw(page).text(middle, letter, fill=255, font=font, anchor="mm")
-        pages.append(page)
-    return _scale_and_warp(pages, rng)
+        ImageDraw.Draw(page).text((SIDE / 2, SIDE / 2), letter, fill=255, font=font, anchor="mm")
+        images.append(centre.to_mnist(np.asarray(page) / 255)[0])
+    return _warp(images, rng)
 
 
 def make_shapes(num_images, rng):
@@ -64,7 +61,9 @@ def make_shapes(num_images, rng):
         shade = ndimage.gaussian_filter(rng.normal(size=(SIDE, SIDE)), rng.uniform(2, 12))
         shade = 1 + 0.25 * shade / shade.std()
         pages.append(Image.fromarray(np.uint8(np.clip(page * shade, 0, 255))))
-    return _scale_and_warp(pages, rng)
+    size = IMAGE_SHAPE[::-1]
+    images = [np.asarray(page.resize(size, Image.Resampling.BOX)) / 255 for page in pages]
+    return _warp(images, rng)
 
 
 KINDS = {"noise": make_noise, "letters": make_letters, "shapes": make_shapes}
@@ -84,8 +83,6 @@ def make(kind, num_images=1000, seed=0):
     return np.asarray(KINDS[kind](num_images, np.random.default_rng(seed)), np.float32)
 
 
-def _scale_and_warp(pages, rng):
-    size = IMAGE_SHAPE[::-1]
-    images = [np.asarray(page.resize(size, Image.Resampling.BOX)) / 255 for page in pages]
+def _warp(images, rng):
     warps = augment.random_warps(rng, len(images))
     return np.asarray(augment.warp(np.array(images, np.float32), warps))

@@ -65,7 +65,7 @@ def open_photo(file, stored):
         raise ValueError(f"{name} is no longer here: send it again") from None
 
 
-def read_photo(photo, scale, name, finder, classifier):
+def read_photo(photo, scale, name, finder, classifier, threshold):
     """Read a photo.
 
     Args:
@@ -74,18 +74,19 @@ def read_photo(photo, scale, name, finder, classifier):
         name: what its owner calls it.
         finder: as `finder.build_finder` builds.
         classifier: trained network of `model.BUILDERS`.
+        threshold: as of `reader.read`.
 
     Returns:
         `(marked, summary, text, table, described)`: the photo with what was read on it, uint8;
         a sentence; the lines; CSV; JSON.
     """
-    lines = reader.read(photo, finder, classifier)
+    lines = reader.read(photo, finder, classifier, threshold)
     described = read_photos.describe(lines, scale)
     table = io.StringIO()
     writer = csv.DictWriter(table, read_photos.COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(read_photos.list_numbers(name, described))
-    num_doubtful = sum(map(annotate.is_doubtful, layout.list_digits(lines)))
+    num_doubtful = sum(digit["doubtful"] for digit in layout.list_digits(lines))
     summary = read_photos.summarize(lines).capitalize()
     summary += f", {num_doubtful} of them doubtful (dashed)." if num_doubtful else "."
     text = "\n".join(line["text"] for line in lines)
@@ -93,12 +94,13 @@ def read_photo(photo, scale, name, finder, classifier):
     return annotate.mark(photo, lines), summary, text, table.getvalue(), described
 
 
-def build(finder, classifiers, stored):
+def build(finder, classifiers, thresholds, stored):
     """Build the page.
 
     Args:
         finder: trained network as `finder.build_finder` builds.
         classifiers: dict of trained networks by name; "cnn" reads the photos.
+        thresholds: dict by the same names of probabilities below which they are not sure.
         stored: folder of the files that are sent.
 
     Returns:
@@ -108,13 +110,13 @@ def build(finder, classifiers, stored):
     def answer_drawing(text):
         with _friendly_errors():
             read = drawing.read(drawing.decode(text), finder, classifiers)
-        return answers.format_reading(read[1]), answers.format_answers(*read)
+        return answers.format_reading(read[1], thresholds), answers.format_answers(*read)
 
     def answer_drawing_file(file):
         """Read a picture of drawn digits with each network."""
         with _friendly_errors():
             canvas, _, _ = open_photo(file, stored)
-            return answers.describe(drawing.read(canvas, finder, classifiers)[1])
+            return answers.describe(drawing.read(canvas, finder, classifiers)[1], thresholds)
 
     def answer_photo(file):
         """Read a photo of a note: the photo with boxes, a summary, lines, CSV, JSON."""
@@ -122,7 +124,8 @@ def build(finder, classifiers, stored):
         if file is not None:
             with _friendly_errors():
                 photo, scale, name = open_photo(file, stored)
-            yield *read_photo(photo, scale, name, finder, classifiers["cnn"]), Path(name).stem
+            read = read_photo(photo, scale, name, finder, classifiers["cnn"], thresholds["cnn"])
+            yield *read, Path(name).stem
 
     title = "Handwritten digits"
     with gr.Blocks(title=title, analytics_enabled=False, delete_cache=(60, guard.MAX_AGE)) as page:
@@ -146,7 +149,7 @@ def _build_draw_tab(answer_drawing, answer_drawing_file, names):
                 js_on_load=(ROOT / "web" / "canvas.js").read_text(encoding="utf-8"),
                 elem_id="canvas",
             )
-            reading = gr.HTML(answers.format_reading({}), elem_id="reading")
+            reading = gr.HTML(answers.format_reading({}, {}), elem_id="reading")
         with gr.Column(min_width=320):
             shown = gr.HTML(nothing, elem_id="answers")
     canvas.input(
@@ -155,7 +158,7 @@ def _build_draw_tab(answer_drawing, answer_drawing_file, names):
         [reading, shown],
         show_progress="hidden",
         trigger_mode="always_last",
-        api_visibility="private",
+        **PRIVATE,
     )
     # Never shown: it gives programs a way to send a file.
     file, described = gr.Image(visible=False), gr.JSON(visible=False)

@@ -86,16 +86,17 @@ def choose_indices(texts, num_images, seed):
     return np.array(indices)
 
 
-def describe(index, row, label):
+def describe(index, row, label, threshold):
     """Describe one prediction as plain values, ready for JSON.
 
     Args:
         index: of the test image.
         row: probabilities of shape (10,).
         label: true digit.
+        threshold: probability below which the network is not sure.
 
     Returns:
-        dict of `index`, `prediction`, `probability`, `runners_up` (the next two), `label`,
+        dict of `index`, `prediction`, `probability`, `sure`, `runners_up` (the next two), `label`,
         `correct`.
     """
     first, *others = np.argsort(-row, kind="stable")[:3]
@@ -103,6 +104,7 @@ def describe(index, row, label):
         "index": int(index),
         "prediction": int(first),
         "probability": float(row[first]),
+        "sure": bool(row[first] >= threshold),
         "runners_up": [{"digit": int(digit), "probability": float(row[digit])} for digit in others],
         "label": int(label),
         "correct": bool(first == label),
@@ -117,6 +119,7 @@ def format_table(predictions):
         lines.append(
             f"{row['index']:>5}  {row['prediction']:>10}  {row['probability']:>11.2%}  "
             f"{runners_up:<18}  {row['label']:>10}{'' if row['correct'] else '  WRONG'}"
+            f"{'' if row['sure'] else '  not sure'}"
         )
     return "\n".join(lines)
 
@@ -139,10 +142,13 @@ def predict_images(args):
         figure_path = Path(args.plots_dir) / f"{model_path.stem}_predictions.png"
         files.check_writable(figure_path)
         network = storage.load(model_path)
+        threshold = storage.read_metadata(model_path)["threshold"]
         kept = storage.read_kept_results(args.results_file, [model_path])
     images, labels = images[indices], labels[indices]
     probabilities = network.predict(data.normalize(images), batch_size=1000, verbose=0)
-    predictions = [describe(*values) for values in zip(indices, probabilities, labels, strict=True)]
+    predictions = [
+        describe(*values, threshold) for values in zip(indices, probabilities, labels, strict=True)
+    ]
     num_correct = sum(row["correct"] for row in predictions)
     # Written before anything is printed: the reader of the table may stop reading early.
     with cli.one_line_errors():
@@ -153,6 +159,7 @@ def predict_images(args):
             [f"test image {index}" for index in indices],
             figure_path,
             f"{model_path.stem}: {num_correct} of {len(predictions)} right",
+            threshold,
         )
         written = [figure_path]
         if args.results_file:

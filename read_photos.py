@@ -48,6 +48,7 @@ def run(args):
         if storage.is_own_json(args.results_file, [finder_path, model_path]):
             raise ValueError(f"{args.results_file} is a model's own JSON: give another name")
         finder, classifier = storage.load_finder(finder_path), storage.load(model_path)
+        threshold = storage.read_metadata(model_path)["threshold"]
     progress = keras.utils.Progbar(len(paths), unit_name="photo") if len(paths) > 1 else None
     readings, errors = [], []
     for path, figure_path in zip(paths, figure_paths, strict=True):
@@ -56,7 +57,7 @@ def run(args):
         except (ValueError, OSError) as error:
             errors.append(error)
         else:
-            lines = reader.read(photo, finder, classifier)
+            lines = reader.read(photo, finder, classifier, threshold)
             title = f"{show(path.name)}: {summarize(lines)}"
             with cli.one_line_errors():
                 annotate.draw_note(photo, lines, figure_path, title)
@@ -152,7 +153,7 @@ def format_lines(lines):
         unsure = [
             f"{digit['label']} {digit['probability']:.0%}, or {digit['runner_up']}"
             for digit in line["digits"]
-            if annotate.is_doubtful(digit)
+            if digit["doubtful"]
         ]
         text += (
             f"  {line['text']}" + (f"   (doubtful: {'; '.join(unsure)})" if unsure else "") + "\n"

@@ -23,19 +23,21 @@ USUAL_BONUS = 1.1
 SURE = 0.95  # mean certainty of digits in rows above which a page is not tried on its side
 
 
-def read(photo, finder, classifier):
+def read(photo, finder, classifier, threshold=0.0):
     """Read the digits on a photo, also white on black, and of a page that lies on its side.
 
     Args:
         photo: uint8 array of shape (height, width, 3).
         finder: trained network as `finder.build_finder` builds.
         classifier: trained network of `model.BUILDERS`.
+        threshold: probability below which a person should look at a digit.
 
     Returns:
         list of lines in reading order, each a dict of `text`, digits with a space between numbers,
         and `digits`, a list of dicts: `label` (int), `probability` (that it is a digit, and this
-        one), `runner_up` (int), `box` ([x, y, width, height] in pixels of the photo) and `image`
-        (float32 of shape (28, 28), what the classifier saw). Empty if there are no digits.
+        one), `doubtful` (whether that is below the threshold), `runner_up` (int), `box` ([x, y,
+        width, height] in pixels of the photo) and `image` (float32 of shape (28, 28), what the
+        classifier saw). Empty if there are no digits.
     """
     page = to_grey(photo)
     (inverted, turns), found = choose_view(page, finder, classifier)
@@ -45,6 +47,7 @@ def read(photo, finder, classifier):
     lines = _read_found(page, _select(page, np.concatenate([rest, found])), classifier)
     for digit in layout.list_digits(lines):
         digit["box"] = _turn_back(digit["box"], turns, page.shape)
+        digit["doubtful"] = digit["probability"] < threshold
     return lines
 
 

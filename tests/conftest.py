@@ -60,6 +60,18 @@ def dense_path(tmp_path_factory):
     return path
 
 
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that a test draws, as matplotlib objects."""
+    import diagram
+    import figures
+
+    drawn = []
+    for module in (figures, diagram):
+        monkeypatch.setattr(module, "save", lambda figure, path: drawn.append(figure))
+    return drawn
+
+
 @contextlib.contextmanager
 def serving(folder, *arguments, **environment):
     """Run app.py on a free port; yields its process, its address and the file of what it says."""

@@ -13,6 +13,9 @@ def make_row(digit, probability):
     return row
 
 
+THRESHOLDS = {"dense": 0.8, "tiny": 0.8, "cnn": 0.9}
+
+
 def make_answers(**digits):
     return {
         name: np.array([make_row(*pair) for pair in pairs]).reshape(-1, 10)
@@ -21,10 +24,12 @@ def make_answers(**digits):
 
 
 def test_answers_are_described_as_plain_values():
-    described = answers.describe(make_answers(dense=[(7, 0.9), (1, 0.8)], cnn=[(7, 1.0), (4, 1.0)]))
+    said = make_answers(dense=[(7, 0.9), (1, 0.8)], cnn=[(7, 1.0), (4, 1.0)])
+    described = answers.describe(said, THRESHOLDS | {"dense": 0.85})
     assert described["dense"]["text"] == "71" and described["cnn"]["text"] == "74"
     digit = described["dense"]["digits"][0]
     assert (digit["label"], digit["probability"]) == (7, 0.9)
+    assert [digit["sure"] for digit in described["dense"]["digits"]] == [True, False]
     assert sum(digit["probabilities"]) == pytest.approx(1, abs=1e-3)
 
 
@@ -39,12 +44,17 @@ def strip_tags(text):
         ({"dense": [], "cnn": []}, "Draw a digit, or several."),
         ({"dense": [(7, 0.99)], "cnn": [(7, 0.99)]}, "This is 7"),
         ({"dense": [(7, 0.99), (2, 0.9)], "cnn": [(7, 0.9), (2, 0.9)]}, "This is 72"),
-        ({"dense": [(7, 0.6)], "cnn": [(7, 0.99)]}, "Perhaps 7, but not for sure"),
+        ({"dense": [(7, 0.6)], "cnn": [(7, 0.99)]}, "Perhaps 7, but dense not sure"),
+        ({"dense": [(7, 0.6)], "cnn": [(7, 0.89)]}, "Perhaps 7, but none of them is sure"),
+        (
+            {"dense": [(7, 0.79)], "tiny": [(7, 0.6)], "cnn": [(7, 1)]},
+            "Perhaps 7, but dense and tiny not sure",
+        ),
         ({"dense": [(1, 0.9)], "cnn": [(7, 0.9)]}, "They disagree: dense 1, cnn 7"),
     ],
 )
 def test_the_reading_is_a_sentence(said, expected):
-    assert strip_tags(answers.format_reading(make_answers(**said))) == expected
+    assert strip_tags(answers.format_reading(make_answers(**said), THRESHOLDS)) == expected
 
 
 def test_every_digit_gets_a_bar_from_every_network():

@@ -7,15 +7,6 @@ import figures
 import model as models
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that a test draws, as matplotlib objects."""
-    drawn = []
-    for module in (figures, diagram):
-        monkeypatch.setattr(module, "save", lambda figure, path: drawn.append(figure))
-    return drawn
-
-
 def all_text(figure):
     from matplotlib.text import Text
 
@@ -113,6 +104,15 @@ def test_predictions_name_the_runners_up_and_mark_what_is_wrong(drawn):
     assert wrong.get_xlabel() == "then 9 8.0%, 7 2.0%\nWRONG: it is 9\ntest image 6"
     assert wrong.spines["left"].get_linewidth() > right.spines["left"].get_linewidth()
     assert wrong.title.get_color() != right.title.get_color()
+
+
+def test_a_prediction_below_the_threshold_gets_a_question_mark(drawn):
+    probabilities = np.zeros((2, 10))
+    probabilities[0, 4], probabilities[1, 4] = 0.9, 0.7
+    images, labels = np.zeros((2, 28, 28)), [4, 4]
+    figures.draw_predictions(images, probabilities, labels, ["", ""], "unused", "title", 0.8)
+    titles = [axes.get_title() for axes in drawn[0].axes[:2]]
+    assert titles == ["4  90.0%", "4?  70.0%"]
 
 
 @pytest.mark.parametrize("num_images", [0, 1, 6, 51])

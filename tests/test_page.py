@@ -23,7 +23,7 @@ def read_example(name):
     finder, classifiers = load()
     path = ROOT / "examples" / name
     opened = page.open_photo({"path": str(path), "orig_name": name}, path.parent)
-    return page.read_photo(*opened, finder, classifiers["cnn"])
+    return page.read_photo(*opened, finder, classifiers["cnn"], 0.9)
 
 
 def test_a_photo_is_read_as_text_table_and_json():
@@ -42,7 +42,7 @@ def test_a_photo_without_digits_is_marked_with_nothing():
     finder, classifiers = load()
     photo = np.full((300, 400, 3), 230, np.uint8)
     marked, summary, text, table, described = page.read_photo(
-        photo, 1.0, "a.png", finder, classifiers["cnn"]
+        photo, 1.0, "a.png", finder, classifiers["cnn"], 0.9
     )
     assert (marked == 230).all()
     assert (summary, text) == ("No digits found.", "")

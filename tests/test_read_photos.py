@@ -19,7 +19,13 @@ NOTE = ROOT / "examples" / "note.jpg"
 def make_line(text, left=0):
     """A line whose digits are 10 pixels wide, 20 high and 12 apart."""
     digits = [
-        {"label": int(sign), "probability": 0.99, "runner_up": 0, "box": [left + 12 * i, 5, 10, 20]}
+        {
+            "label": int(sign),
+            "probability": 0.99,
+            "doubtful": False,
+            "runner_up": 0,
+            "box": [left + 12 * i, 5, 10, 20],
+        }
         for i, sign in enumerate(text.replace(" ", ""))
     ]
     return {"text": text, "digits": digits}
@@ -52,7 +58,7 @@ def test_counts_are_said_in_words():
 
 def test_doubtful_digits_are_named():
     line = make_line("17")
-    line["digits"][1] |= {"probability": 0.6, "runner_up": 1}
+    line["digits"][1] |= {"probability": 0.6, "doubtful": True, "runner_up": 1}
     assert read_photos.format_lines([line]) == "  17   (doubtful: 7 60%, or 1)\n"
 
 
