@@ -177,7 +177,7 @@ def draw_flow(confusion_matrix, path):
     total = max(int(counts.sum()), 1)
     figure = Figure(figsize=(8, 6), **figures.STYLE)
     axes = figure.subplots()
-    gap = 0.035
+    gap = 0.045
     starts = [_stack(counts.sum(axis=side) / total, gap) for side in (1, 0)]
     filled = [list(row) for row in starts]
     for true, read in np.argwhere(counts):

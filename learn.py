@@ -38,15 +38,21 @@ LESSONS = [
         "dense_accuracy.png",
         "How it learned",
         "In each epoch it sees all 55,000 training images once, warped anew, and each weight is "
-        "nudged to where the mistakes get fewer, towards the answers of a better network too, its "
-        "teacher; that the dashed line, of images it does not train "
-        "on, rises too shows that it learned digits and not just these images.",
+        "nudged to where the mistakes get fewer, and to the answers of a better network, its "
+        "teacher; the dashed line, of images it does not train on, rises too: it learned digits and "
+        "not just these images.",
     ),
     (
         "dense_confusion_matrix.png",
         "Which digits it confuses",
         "A row is what was written and a column what was read: on the diagonal it is right, and "
         "the darkest other squares are the pairs that look most alike to it, such as 4 and 9.",
+    ),
+    (
+        "dense_embedding.png",
+        "How it sees the digits before it decides",
+        "Its last 64 units give each image a place; these are the two directions in which the "
+        "places differ most, and mistakes (crosses) lie where two digits meet.",
     ),
     (
         "dense_mistakes.png",
@@ -58,6 +64,12 @@ LESSONS = [
         "The hardest test images for the CNN",
         "The convolutional network looks at small patches, wherever they are, and then at patches "
         "of patches, which leaves it with less than half as many mistakes.",
+    ),
+    (
+        "dense_tiny_cnn_robustness.png",
+        "Where they break",
+        "All three trained on digits that were warped, blurred, covered and sprinkled with noise, "
+        "so such digits trouble them little; turned by 40 degrees, a digit may be another one.",
     ),
 ]
 

@@ -71,12 +71,13 @@ def score(networks, images, labels, progress=None):
         if progress:
             progress()
     for name, share in shares.items():
-        margin = norm.ppf(0.975) * share.std(ddof=1) / np.sqrt(len(share))
+        error = share.std(ddof=1) / np.sqrt(len(share)) if len(share) > 1 else 1.0
+        margin = norm.ppf(0.975) * error
         mean = float(share.mean())
         results[name] |= {
             "clean": float(results[name]["clean"]),
             "mean": mean,
-            "mean_interval": (mean - margin, mean + margin),
+            "mean_interval": (max(mean - margin, 0.0), min(mean + margin, 1.0)),
         }
     return results
 

@@ -80,11 +80,7 @@ def time_strokes(url, rng):
             left = box["x"] + box["width"] * (0.06 + 0.24 * (number % 4))
             corners = rng.uniform(0, 1, (4, 2)) * [0.17 * box["width"], 0.7 * box["height"]]
             corners += [left, box["y"] + 0.15 * box["height"]]
-            page.mouse.move(*corners[0])
-            page.mouse.down()
-            for corner in corners[1:]:
-                page.mouse.move(*corner, steps=15)
-            page.mouse.up()
+            draw_stroke(page, corners, steps=15)
             time.sleep(2)
             ended, changed = page.evaluate("[window.ended, window.changed]")
             times.append(changed - ended)
@@ -109,12 +105,17 @@ def show_digits(page, box):
         size = 0.19 * box["width"], 0.55 * box["height"]
         left = box["x"] + box["width"] * (0.1 + 0.3 * number)
         corners = places * size + [left, box["y"] + 0.2 * box["height"]]
-        page.mouse.move(*corners[0])
-        page.mouse.down()
-        for corner in corners[1:]:
-            page.mouse.move(*corner, steps=3)
-        page.mouse.up()
+        draw_stroke(page, corners, steps=3)
     time.sleep(2)
+
+
+def draw_stroke(page, corners, steps):
+    """Draw a line from corner to corner with the mouse, in so many steps each."""
+    page.mouse.move(*corners[0])
+    page.mouse.down()
+    for corner in corners[1:]:
+        page.mouse.move(*corner, steps=steps)
+    page.mouse.up()
 
 
 def load(url, folder, num_clients, seconds):

@@ -1,6 +1,6 @@
 // The canvas of the Draw tab: strokes by mouse, finger, pen or arrow keys, sent as a PNG.
 // Gradio's own sketchpad answers 750 ms after a stroke where there is no graphics card, as it reads
-// its picture back from WebGL; this one needs 30 (benchmarks/page_speed.py).
+// its picture back from WebGL; this one needs 28 (benchmarks/README.md).
 const WIDTH = 480, HEIGHT = 320, PEN = 18, STEP = 8, PAUSE = 250; // pixels; milliseconds
 const canvas = element.querySelector("canvas");
 const shown = canvas.getContext("2d");
