@@ -39,7 +39,7 @@ LESSONS = [
         "How it learned",
         "In each epoch it sees all 55,000 training images once, warped anew, and each weight is "
         "nudged to where the mistakes get fewer, and to the answers of a better network, its "
-        "teacher; the dashed line, of images it does not train on, rises too: it learned digits and "
+        "teacher; the dashed line, of images it does not train on, rises too: it learned digits, "
         "not just these images.",
     ),
     (

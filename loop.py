@@ -63,7 +63,7 @@ def fit(
     warp_strength,
     checkpoint_path,
     settings,
-    spoiled=False,
+    share_spoiled=0.0,
     resume=False,
     on_progress=lambda steps_done, values: None,
 ):
@@ -88,7 +88,7 @@ def fit(
         warp_strength: strength of `augment.random_warps`; 0 for none.
         checkpoint_path: file for the state, written at most once a second.
         settings: dict of what must not change when a training is resumed.
-        spoiled: whether to spoil half of the warped images, see `spoil.random_spoils`.
+        share_spoiled: of the warped images in each batch, see `spoil.random_spoils`.
         resume: go on from `checkpoint_path`.
         on_progress: called with the number of steps done and a dict of the latest figures.
 
@@ -108,8 +108,8 @@ def fit(
     num_images = len(train_set[0])
     batch_size = min(batch_size, num_images)
     steps = num_images // batch_size
-    num_warps = _count_warps(batch_size, IMAGES_A_WARP[size], spoiled) if warp_strength else 0
-    num_spoils = num_warps // 2 if spoiled else 0
+    num_warps = _count_warps(batch_size, IMAGES_A_WARP[size], share_spoiled) if warp_strength else 0
+    num_spoils = int(num_warps * share_spoiled)
     noise = spoil.make_noise(seed) if num_spoils else None
     run_steps = _make_steps(model, size, *train_set, noise)
     evaluate = _make_evaluation(model, size, *val_set)
@@ -153,10 +153,10 @@ def fit(
     return history
 
 
-def _count_warps(batch_size, images_a_warp, spoiled):
+def _count_warps(batch_size, images_a_warp, share_spoiled):
     fewest = math.ceil(batch_size / images_a_warp)
-    if spoiled:  # half of the images
-        fewest = max(fewest, min(2, batch_size))
+    if share_spoiled:  # one of them at least
+        fewest = max(fewest, min(math.ceil(1 / share_spoiled), batch_size))
     return next(count for count in range(fewest, batch_size + 1) if batch_size % count == 0)
 
 

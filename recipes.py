@@ -20,6 +20,8 @@ TAUGHT = {
 }
 # "small" networks train with a whole epoch in one call and one thread an operation: see loop.py.
 SIZE = {"dense": "small", "cnn": "large", "tiny": "large"}
+# Of the images of a batch, with --augment spoil: a small network has only so much to spend on them.
+SHARE_SPOILED = {"dense": 0.25, "cnn": 0.5, "tiny": 0.25}
 WEIGHT_DECAY = {"dense": None, "cnn": 0.05, "tiny": None}
 TEMPERATURE = 2.0
 SHARE_OF_LABELS = 0.3

@@ -21,7 +21,7 @@ def parse_args(argv=None):
         "--augment",
         choices=["spoil", "warp", "none"],
         default="warp",
-        help="warp the training images anew each epoch, and spoil half of them besides, or neither "
+        help="warp the training images anew each epoch, and spoil some of them besides, or neither "
         "(default: %(default)s)",
     )
     parser.add_argument(
@@ -160,7 +160,7 @@ def main(argv=None):
             batch_size=args.batch_size,
             seed=args.seed,
             warp_strength=args.warp_strength,
-            spoiled=args.augment == "spoil",
+            share_spoiled=recipes.SHARE_SPOILED[args.model] if args.augment == "spoil" else 0.0,
             checkpoint_path=checkpoint_path,
             settings=settings,
             resume=args.resume,

@@ -46,7 +46,8 @@ def run_keras(seed, epochs, batch_size, steps_per_execution=1, learning_rate=1e-
 
     (x_train, y_train), val_set = load_sets()
     keras.utils.set_random_seed(seed)
-    network = models.build_dense()
+    layers = models.build_dense().layers
+    network = keras.Sequential([layer for layer in layers if layer.name != "normalize"])
     clock = Clock(*val_set, lambda x: network.predict(x, batch_size=1000, verbose=0).argmax(1))
     network.compile(
         optimizer=keras.optimizers.Adam(learning_rate),

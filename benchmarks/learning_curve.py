@@ -4,7 +4,7 @@ Usage: python benchmarks/learning_curve.py [--seeds 5]
 
 Every training takes the same 3,510 steps (30 epochs of 60,000 images, in which those there are come
 again and again), as they are and warped, and is scored once on the 10,000 test images. Nothing is
-chosen by it. Writes benchmarks/results/learning_curve.json and plots/learning_curve.png.
+chosen by it. Writes benchmarks/results/learning_curve.json, which evaluate.py --report draws.
 """
 
 import argparse
@@ -56,14 +56,13 @@ def train(images, labels, size, seed, strength, folder):
 
 
 def main():
-    """Train what is missing, and draw the curve."""
+    """Train what is missing."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     args = parser.parse_args()
     cli.import_keras()
     import tempfile
 
-    import insights
     import loop
     import metrics
 
@@ -82,7 +81,6 @@ def main():
                 row["accuracies"].append(metrics.score(y_test, probabilities)["accuracy"])
                 files.write_json(RESULTS, curves)
                 print(f"{name}, {row['num_images']:,}: {row['accuracies'][-1]:.2%}", flush=True)
-    insights.draw_learning_curve(curves, Path("plots/learning_curve.png"))
 
 
 if __name__ == "__main__":

@@ -100,11 +100,11 @@ def test_half_of_each_batch_is_spoiled(fit, sets, monkeypatch):
         return 0 * images + 1
 
     monkeypatch.setattr(loop.spoil, "spoil", paint)
-    _, history = fit(epochs=15, spoiled=True)
+    _, history = fit(epochs=15, share_spoiled=0.5)
     assert seen[0] == ((32, 28, 28), (1, 7))
     assert 0.45 < history["accuracy"][-1] < 0.65  # half of it, and luck with the other
     assert history["val_accuracy"][-1] > 0.75
-    fit(name="tiny", epochs=1, spoiled=True)
+    fit(name="tiny", epochs=1, share_spoiled=0.5)
     assert seen[-1] == ((32, 28, 28), (32, 7))  # each in its own way
 
 
@@ -151,7 +151,7 @@ def test_the_same_seed_gives_the_same_weights_to_the_bit(fit, name):
 @pytest.mark.parametrize("spoiled", [False, True])
 @pytest.mark.parametrize("batch_size", [1, 7, 50, 64, 600, 1000])
 def test_any_batch_size_trains(fit, batch_size, spoiled):
-    history = fit(epochs=1, batch_size=batch_size, spoiled=spoiled)[1]
+    history = fit(epochs=1, batch_size=batch_size, share_spoiled=0.25 * spoiled)[1]
     assert np.isfinite(history["loss"][0])
     assert 0 < history["accuracy"][0] <= 1
 
@@ -180,7 +180,7 @@ def test_a_resumed_training_ends_with_the_same_weights_to_the_bit(
     fit, monkeypatch, name, after, taught, spoiled
 ):
     monkeypatch.setitem(loop.STEPS_A_CALL, "large", 4)
-    options = {"name": name, "epochs": 4 if name == "dense" else 2, "spoiled": spoiled}
+    options = {"name": name, "epochs": 4 if name == "dense" else 2, "share_spoiled": 0.5 * spoiled}
     options["policy"] = "float32" if name == "dense" else "mixed_bfloat16"
     options["teacher"] = models.logits(models.build_tiny()) if taught else None
     network, history = fit(**options)
