@@ -43,7 +43,7 @@ def draw_note(photo, lines, path, title):
     if digits:
         _draw_crops(parts[1], digits[:MAX_CROPS], num_rows)
     note = "vermillion, dashed, with a ?: not sure"
-    if any(digit["doubtful"] for digit in digits):
+    if not all(digit["sure"] for digit in digits):
         axes.text(0, -0.01, note, transform=axes.transAxes, va="top", color=VERMILLION, fontsize=9)
     # A file's name may have signs that mean formulas, or that no font has.
     figure.suptitle("\n".join(textwrap.wrap(title, 90)), fontsize=11, parse_math=False)
@@ -53,7 +53,7 @@ def draw_note(photo, lines, path, title):
 
 
 def mark(photo, lines):
-    """Mark each digit on a photo with its box and label; doubtful ones are dashed, with a ?.
+    """Mark each digit on a photo with its box and label; those not sure are dashed, with a ?.
 
     Args:
         photo: uint8 array of shape (height, width, 3).
@@ -67,14 +67,14 @@ def mark(photo, lines):
     marked = Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS)
     draw = ImageDraw.Draw(marked)
     for digit in layout.list_digits(lines):
-        doubtful = digit["doubtful"]
-        color = VERMILLION if doubtful else BLUE
+        unsure = not digit["sure"]
+        color = VERMILLION if unsure else BLUE
         x, y, width, height = (side * scale for side in digit["box"])
         corners = [(x, y), (x + width, y), (x + width, y + height), (x, y + height), (x, y)]
         for start, end in itertools.pairwise(corners):
-            _draw_side(draw, start, end, color, dashed=doubtful)
+            _draw_side(draw, start, end, color, dashed=unsure)
         font = ImageFont.load_default(float(np.clip(0.45 * height, 22, 48)))
-        text = f"{digit['label']}{'?' if doubtful else ''}"
+        text = f"{digit['label']}{'?' if unsure else ''}"
         draw.text(
             (x, max(y, 24)), text, color, font, anchor="lb", stroke_width=2, stroke_fill="white"
         )
@@ -106,7 +106,7 @@ def draw_steps(photo, ink, lines, path):
         middles = boxes[:, :2] + boxes[:, 2:] / 2
         above.axes[2].plot(*middles.T, color=GREY, lw=0.8, alpha=0.7)
         for digit in line["digits"]:
-            _draw_box(above.axes[2], digit["box"], VERMILLION if digit["doubtful"] else BLUE, "-")
+            _draw_box(above.axes[2], digit["box"], BLUE if digit["sure"] else VERMILLION, "-")
     below.suptitle(
         "4  each cut out, scaled into 20x20, its mass in the middle of 28x28, and read",
         fontsize=10,
@@ -142,12 +142,12 @@ def draw_practice(photos, findings, path, num_columns=4):
 
 
 def _draw_digit(axes, digit, points_a_pixel):
-    doubtful = digit["doubtful"]
-    color = VERMILLION if doubtful else BLUE
+    unsure = not digit["sure"]
+    color = VERMILLION if unsure else BLUE
     x, y, _, height = digit["box"]
-    _draw_box(axes, digit["box"], color, "--" if doubtful else "-")
+    _draw_box(axes, digit["box"], color, "--" if unsure else "-")
     size = float(np.clip(0.4 * height * points_a_pixel, 6, 12))
-    _write(axes, x, y, f"{digit['label']}{'?' if doubtful else ''}", color, size)
+    _write(axes, x, y, f"{digit['label']}{'?' if unsure else ''}", color, size)
 
 
 def _draw_side(draw, start, end, color, dashed):
@@ -164,12 +164,12 @@ def _draw_crops(figure, digits, num_rows):
     for axes in all_axes[len(digits) :]:
         axes.set_axis_off()
     for axes, digit in zip(all_axes, digits, strict=False):
-        doubtful = digit["doubtful"]
-        color = VERMILLION if doubtful else BLUE
+        unsure = not digit["sure"]
+        color = VERMILLION if unsure else BLUE
         axes.imshow(digit["image"], cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
         axes.set(xticks=[], yticks=[])
-        axes.spines[:].set(color=color if doubtful else GREY, lw=1.5 if doubtful else 0.6)
-        text = f"{digit['label']}{'?' if doubtful else ''}"
+        axes.spines[:].set(color=color if unsure else GREY, lw=1.5 if unsure else 0.6)
+        text = f"{digit['label']}{'?' if unsure else ''}"
         axes.set_title(text, fontsize=10, fontweight="bold", color=color, pad=2)
         probability = figures.format_probability(digit["probability"])
         axes.set_xlabel(probability, fontsize=7, color=color, labelpad=2)

@@ -119,12 +119,14 @@ def load_networks():
         finder_path = storage.find("finder")
         finder = storage.load_finder(finder_path)
         classifiers = {name: storage.load(path) for name, path in paths.items()}
-        metadata = {name: storage.read_metadata(path) for name, path in paths.items()}
+        for name, path in paths.items():
+            storage.check_own(classifiers[name], path)
+        thresholds = {name: storage.read_threshold(path) for name, path in paths.items()}
         canvas = np.full((320, 480, 3), 255, np.uint8)
         canvas[100:200, 100:120] = canvas[100:120, 300:320] = 0
         drawing.read(canvas, finder, classifiers)
     print("Reading with", ", ".join(map(str, [finder_path, *paths.values()])), flush=True)
-    return finder, classifiers, {name: row["threshold"] for name, row in metadata.items()}
+    return finder, classifiers, thresholds
 
 
 def serve(args, finder, classifiers, thresholds, stored, is_private):

@@ -11,8 +11,8 @@ import files
 def save(path, model, progress, history, settings):
     """Write the state between two steps, whole or not at all.
 
-    Data order and warps follow from seed and epoch, so the variables and how far the training
-    has come are all there is to keep.
+    Data order, warps and spoiling follow from seed and epoch, so the variables and how far the
+    training has come are all there is to keep.
 
     Args:
         path: `.npz` file to write.

@@ -47,7 +47,8 @@ def attribute(classifier, images, digits, num_steps=NUM_STEPS):
 @functools.lru_cache(maxsize=8)
 def _differentiate(classifier):
     """Make the function from normalized images and digits to log odds and their gradients."""
-    logits_model = keras.Sequential(classifier.layers[1:-1])  # all but normalize and softmax
+    names = [layer.name for layer in classifier.layers]
+    logits_model = keras.Sequential(classifier.layers[names.index("normalize") + 1 : -1])
 
     # Compiled it takes 18 ms for an image and the large network, instead of 52.
     @tf.function(

@@ -14,6 +14,13 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 import files
 
 BLUE, ORANGE, GREEN, VERMILLION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666"
+LINES = (
+    (BLUE, "o", "-"),
+    (VERMILLION, "s", "--"),
+    (GREEN, "^", "-."),
+    (ORANGE, "D", ":"),
+    (GREY, "v", "-"),
+)
 STYLE = {
     "dpi": 150,
     "layout": "constrained",
@@ -245,6 +252,11 @@ def format_probability(probability):
     if 0 < probability < 0.0005:
         return "<0.1%"
     return f"{probability:.1%}"
+
+
+def escape(name):
+    """A file's name as text for a figure, in which matplotlib would take $...$ for a formula."""
+    return name.replace("$", r"\$")
 
 
 def save(figure, path):

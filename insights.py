@@ -9,8 +9,10 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import PercentFormatter
+from scipy.stats import sem, t
 
 import figures
+import metrics
 from corruptions import CORRUPTIONS
 from data import IMAGE_SHAPE, NUM_CLASSES
 
@@ -18,18 +20,8 @@ AGAINST_TO_FOR = LinearSegmentedColormap.from_list(
     "against_to_for", [figures.VERMILLION, "white", figures.BLUE]
 )
 
-# Neighbours in the plane need not be told by colour alone: the digit stands in their middle.
-DOTS = (
-    "#56B4E9", "#E69F00", "#009E73", "#999999", "#CC79A7", "#0072B2", "#B8A800", "#8C564B",
-    "#5D8AA8", "#A0C55F",
-)  # fmt: skip
-LINES = (
-    (figures.BLUE, "o", "-"),
-    (figures.VERMILLION, "s", "--"),
-    (figures.GREEN, "^", "-."),
-    (figures.ORANGE, "D", ":"),
-    (figures.GREY, "v", "-"),
-)
+MAX_NAMED = 60  # mistakes that there is room to name
+LOWEST_NAMED = 0.015  # height of a band that its number fits into
 
 
 def draw_weights(weights, path, num_columns=16):
@@ -74,7 +66,9 @@ def draw_robustness(results, path, num_columns=3):
     all_axes = figure.subplots(num_rows, num_columns, sharey=True, squeeze=False)
     for place, (kind, (_, unit, none, amounts)) in enumerate(CORRUPTIONS.items()):
         axes = all_axes.ravel()[place]
-        for (name, row), (color, marker, style) in zip(results.items(), LINES, strict=False):
+        for (name, row), (color, marker, style) in zip(
+            results.items(), figures.LINES, strict=False
+        ):
             accuracies = [row["clean"], *row["accuracy"][kind]]
             axes.plot(
                 [none, *amounts], accuracies, color=color, marker=marker, ls=style, ms=4, label=name
@@ -99,7 +93,7 @@ def draw_robustness(results, path, num_columns=3):
 
 
 def draw_embedding(places, labels, predictions, path, title):
-    """Draw images as dots in a plane, those read wrong as crosses with what was read.
+    """Draw images as small digits in a plane, those read wrong crossed, with what was read.
 
     Args:
         places: float array of shape (n, 2).
@@ -110,25 +104,27 @@ def draw_embedding(places, labels, predictions, path, title):
     """
     figure = Figure(figsize=(8, 7), **figures.STYLE)
     axes = figure.subplots()
-    wrong = labels != predictions
+    wrong = np.flatnonzero(labels != predictions)
     outline = [withStroke(linewidth=3, foreground="white")]
     for digit in range(NUM_CLASSES):
         chosen = places[labels == digit]
-        axes.scatter(*chosen.T, s=3, color=DOTS[digit], lw=0, rasterized=True)
+        color = figures.LINES[digit % len(figures.LINES)][0]
+        axes.scatter(*chosen.T, s=13, marker=f"${digit}$", color=color, lw=0, alpha=0.7)
         if len(chosen):
             axes.text(
                 *np.median(chosen, axis=0), str(digit), fontsize=20, fontweight="bold", ha="center",
-                va="center", path_effects=outline, zorder=4,
+                va="center", color=color, path_effects=outline, zorder=4,
             )  # fmt: skip
-    axes.scatter(*places[wrong].T, s=28, marker="x", color=figures.VERMILLION, lw=1.2)
-    for (x, y), label, digit in zip(places[wrong], labels[wrong], predictions[wrong], strict=True):
+    axes.scatter(*places[wrong].T, s=30, marker="x", color="black", lw=1.2)
+    for index in wrong[:MAX_NAMED]:
         axes.annotate(
-            f"{label}→{digit}", (x, y), xytext=(4, 3), textcoords="offset points", fontsize=6,
-            color=figures.VERMILLION, path_effects=outline[:1],
+            f"{labels[index]}→{predictions[index]}", places[index], xytext=(4, 3), fontsize=7,
+            textcoords="offset points", path_effects=outline,
         )  # fmt: skip
+    named = f", the first {MAX_NAMED} named" if len(wrong) > MAX_NAMED else ""
     axes.set(xticks=[], yticks=[])
     axes.set_xlabel(
-        f"dots: {len(labels):,} images by their digit; crosses: {wrong.sum()} read wrong"
+        f"{len(labels):,} images, as their digits; crosses: {len(wrong):,} read wrong{named}"
     )
     axes.set_title(title, fontsize=12)
     figures.save(figure, path)
@@ -186,7 +182,7 @@ def draw_flow(confusion_matrix, path):
         filled[0][true], filled[1][read] = (end + size for end in ends)
         most = counts[true, read] == counts.max()
         _draw_band(axes, *ends, size, figures.VERMILLION if most else figures.BLUE)
-        if counts[true, read] > 1:
+        if counts[true, read] > 1 and size > LOWEST_NAMED:
             text = f"{counts[true, read]}"
             axes.text(0.05, ends[0] + size / 2, text, fontsize=7, va="center", ha="left")
     for digit in range(NUM_CLASSES):
@@ -212,36 +208,43 @@ def draw_learning_curve(curves, path, own=None):
     """Draw the share of images misread against the number of training images.
 
     Args:
-        curves: dict by name of lists of dicts: `num_images`, and `accuracies`, a list of them.
+        curves: dict by name of lists of dicts: `num_images`, and `accuracies` of two seeds or more;
+            rows with fewer are left out.
         path: PNG file to write.
-        own: `(name, number of training images, accuracy)` of a network to set beside them; or None.
+        own: `(name, number of training images, right, test images)` of a network to set beside
+            them; or None.
     """
     figure = Figure(figsize=(8, 4.2), **figures.STYLE)
     axes = figure.subplots()
-    for (name, rows), (color, marker, style) in zip(curves.items(), LINES, strict=False):
+    for (name, rows), (color, marker, style) in zip(curves.items(), figures.LINES, strict=False):
+        rows = [row for row in rows if len(row["accuracies"]) > 1]
         sizes = [row["num_images"] for row in rows]
-        errors = 1 - np.array([row["accuracies"] for row in rows])
-        spread = errors.std(axis=1, ddof=1)
+        errors = [1 - np.mean(row["accuracies"]) for row in rows]
+        margins = [
+            sem(row["accuracies"]) * t.ppf(0.975, len(row["accuracies"]) - 1) for row in rows
+        ]
         axes.errorbar(
-            sizes, errors.mean(axis=1), spread, color=color, marker=marker, ls=style, capsize=3,
-            label=name,
-        )  # fmt: skip
-        for size, error in zip(sizes, errors.mean(axis=1), strict=True):
+            sizes, errors, margins, color=color, marker=marker, ls=style, capsize=3, label=name
+        )
+        for size, error in zip(sizes, errors, strict=True):
             axes.annotate(
                 f"{error:.1%}", (size, error), xytext=(0, 7), textcoords="offset points",
                 fontsize=7, ha="center", color=color,
             )  # fmt: skip
     if own:
-        name, size, accuracy = own
-        axes.plot(size, 1 - accuracy, color="black", marker="*", ms=12, ls="", label=name)
+        name, size, num_correct, num_images = own
+        error = 1 - num_correct / num_images
+        low, high = metrics.wilson_interval(num_images - num_correct, num_images)
+        margins = [[error - low], [high - error]]
+        axes.errorbar(size, error, margins, color="black", marker="*", ms=12, ls="", label=name)
     axes.set(xscale="log", yscale="log", xlabel="training images", ylabel="test images misread")
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.yaxis.set_minor_formatter("")
     axes.grid(alpha=0.3, which="both")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(title="bars: one standard deviation")
-    axes.set_title("What data is worth: each time there is ten times as much of it", fontsize=12)
+    axes.legend(title="bars: 95% intervals")
+    axes.set_title("What data is worth", fontsize=12)
     figures.save(figure, path)
 
 

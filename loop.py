@@ -72,7 +72,7 @@ def fit(
     `model.fit` takes twice as long for the dense network: its steps are so short that the data
     pipeline between them costs as much as they do (benchmarks/README.md).
 
-    Order and warps of an epoch follow from (seed, epoch) alone, and the rest of the state is
+    Order, warps and spoiling of an epoch follow from (seed, epoch), and the rest of the state is
     saved, so a resumed training ends with the very weights of an uninterrupted one.
 
     Args:
@@ -84,11 +84,12 @@ def fit(
         val_set: the same, scored after each epoch.
         epochs: passes over the training images.
         batch_size: images a step.
-        seed: of order and warps.
+        seed: of order, warps and spoiling.
         warp_strength: strength of `augment.random_warps`; 0 for none.
         checkpoint_path: file for the state, written at most once a second.
         settings: dict of what must not change when a training is resumed.
-        share_spoiled: of the warped images in each batch, see `spoil.random_spoils`.
+        share_spoiled: of the warped images in each batch, see `spoil.random_spoils`; of a batch
+            that it does not divide into warps, somewhat less.
         resume: go on from `checkpoint_path`.
         on_progress: called with the number of steps done and a dict of the latest figures.
 
@@ -155,9 +156,9 @@ def fit(
 
 def _count_warps(batch_size, images_a_warp, share_spoiled):
     fewest = math.ceil(batch_size / images_a_warp)
-    if share_spoiled:  # one of them at least
-        fewest = max(fewest, min(math.ceil(1 / share_spoiled), batch_size))
-    return next(count for count in range(fewest, batch_size + 1) if batch_size % count == 0)
+    counts = [count for count in range(fewest, batch_size + 1) if batch_size % count == 0]
+    # That share of the warps, if there is such a number of them.
+    return next((count for count in counts if count * share_spoiled % 1 == 0), counts[0])
 
 
 def _make_steps(model, size, images, labels, noise):

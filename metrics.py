@@ -8,6 +8,8 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from data import NUM_CLASSES
 
+NUM_BINS = 15  # of certainty
+
 
 def wilson_interval(num_correct, num_images, confidence=0.95):
     """Confidence interval of an accuracy.
@@ -28,7 +30,7 @@ def wilson_interval(num_correct, num_images, confidence=0.95):
     return float(interval.low), float(interval.high)
 
 
-def expected_calibration_error(labels, probabilities, num_bins=15):
+def expected_calibration_error(labels, probabilities, num_bins=NUM_BINS):
     """Mean gap between how sure the network is and how often it is right.
 
     Images are put into bins of equal width by the largest probability; the gap of each bin counts

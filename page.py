@@ -86,9 +86,9 @@ def read_photo(photo, scale, name, finder, classifier, threshold):
     writer = csv.DictWriter(table, read_photos.COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(read_photos.list_numbers(name, described))
-    num_doubtful = sum(digit["doubtful"] for digit in layout.list_digits(lines))
+    num_unsure = sum(not digit["sure"] for digit in layout.list_digits(lines))
     summary = read_photos.summarize(lines).capitalize()
-    summary += f", {num_doubtful} of them doubtful (dashed)." if num_doubtful else "."
+    summary += f", {num_unsure} of them not for sure (dashed)." if num_unsure else "."
     text = "\n".join(line["text"] for line in lines)
     described = json.dumps({"file": name, "lines": described}, indent=2)
     return annotate.mark(photo, lines), summary, text, table.getvalue(), described

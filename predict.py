@@ -142,7 +142,7 @@ def predict_images(args):
         figure_path = Path(args.plots_dir) / f"{model_path.stem}_predictions.png"
         files.check_writable(figure_path)
         network = storage.load(model_path)
-        threshold = storage.read_metadata(model_path)["threshold"]
+        threshold = storage.read_threshold(model_path)
         kept = storage.read_kept_results(args.results_file, [model_path])
     images, labels = images[indices], labels[indices]
     probabilities = network.predict(data.normalize(images), batch_size=1000, verbose=0)
@@ -168,6 +168,8 @@ def predict_images(args):
             written.append(args.results_file)
     print(f"Predicted by {model_path}: {num_correct} of {len(predictions)} right.")
     print(format_table(predictions))
+    if not all(row["sure"] for row in predictions):
+        print(f"Not sure: a probability below {threshold:.1%}.")
     if len(indices) > figures.MAX_PREDICTIONS:
         print(f"The figure shows the first {figures.MAX_PREDICTIONS}.")
     for path in written:

@@ -13,7 +13,7 @@ import layout
 import photos
 
 # Of a table of numbers.
-COLUMNS = ("file", "line", "number", "text", "probability", "x", "y", "width", "height")
+COLUMNS = ("file", "line", "number", "text", "probability", "sure", "x", "y", "width", "height")
 
 
 def run(args):
@@ -48,7 +48,7 @@ def run(args):
         if storage.is_own_json(args.results_file, [finder_path, model_path]):
             raise ValueError(f"{args.results_file} is a model's own JSON: give another name")
         finder, classifier = storage.load_finder(finder_path), storage.load(model_path)
-        threshold = storage.read_metadata(model_path)["threshold"]
+        threshold = storage.read_threshold(model_path)
     progress = keras.utils.Progbar(len(paths), unit_name="photo") if len(paths) > 1 else None
     readings, errors = [], []
     for path, figure_path in zip(paths, figure_paths, strict=True):
@@ -68,7 +68,7 @@ def run(args):
     with cli.one_line_errors():
         written = write(args, readings)
     if readings:
-        print(f"Read with {finder_path} and {model_path}.")
+        print(f"Read with {finder_path} and {model_path} (not sure: below {threshold:.1%}).")
     for path, figure_path, lines, _ in readings:
         print(f"{show(path)}: {summarize(lines)}")
         print(format_lines(lines), end="")
@@ -119,7 +119,7 @@ def describe(lines, scale):
         scale: pixels of the file to a pixel of the photo that was read.
 
     Returns:
-        list of dicts: `text` and `digits`, dicts of `label`, `probability` and `box`,
+        list of dicts: `text` and `digits`, dicts of `label`, `probability`, `sure` and `box`,
         [x, y, width, height] in pixels of the file.
     """
     return [
@@ -129,6 +129,7 @@ def describe(lines, scale):
                 {
                     "label": digit["label"],
                     "probability": round(digit["probability"], 4),
+                    "sure": digit["sure"],
                     "box": [round(side * scale, 1) for side in digit["box"]],
                 }
                 for digit in line["digits"]
@@ -147,16 +148,16 @@ def summarize(lines):
 
 
 def format_lines(lines):
-    """Format lines for printing, each with the digits on it that are doubtful."""
+    """Format lines for printing, each with the digits on it that are not sure."""
     text = ""
     for line in lines:
         unsure = [
             f"{digit['label']} {digit['probability']:.0%}, or {digit['runner_up']}"
             for digit in line["digits"]
-            if digit["doubtful"]
+            if not digit["sure"]
         ]
         text += (
-            f"  {line['text']}" + (f"   (doubtful: {'; '.join(unsure)})" if unsure else "") + "\n"
+            f"  {line['text']}" + (f"   (not sure: {'; '.join(unsure)})" if unsure else "") + "\n"
         )
     return text
 
@@ -170,7 +171,8 @@ def list_numbers(path, lines):
 
     Returns:
         list of dicts of `file`, `line` and `number` (counted from 1), `text`, `probability` (the
-        lowest of its digits), `x`, `y`, `width`, `height` (of its box, in pixels of the file).
+        lowest of its digits), `sure` (whether all of them are), `x`, `y`, `width`, `height` (of its
+        box, in pixels of the file).
     """
     rows = []
     for line_number, line in enumerate(lines, start=1):
@@ -187,6 +189,7 @@ def list_numbers(path, lines):
                     "number": number,
                     "text": text,
                     "probability": min(digit["probability"] for digit in digits),
+                    "sure": all(digit["sure"] for digit in digits),
                     "x": round(float(x), 1),
                     "y": round(float(y), 1),
                     "width": round(float(right - x), 1),

@@ -23,19 +23,19 @@ USUAL_BONUS = 1.1
 SURE = 0.95  # mean certainty of digits in rows above which a page is not tried on its side
 
 
-def read(photo, finder, classifier, threshold=0.0):
+def read(photo, finder, classifier, threshold):
     """Read the digits on a photo, also white on black, and of a page that lies on its side.
 
     Args:
         photo: uint8 array of shape (height, width, 3).
         finder: trained network as `finder.build_finder` builds.
         classifier: trained network of `model.BUILDERS`.
-        threshold: probability below which a person should look at a digit.
+        threshold: probability below which the classifier is not sure of a digit.
 
     Returns:
         list of lines in reading order, each a dict of `text`, digits with a space between numbers,
         and `digits`, a list of dicts: `label` (int), `probability` (that it is a digit, and this
-        one), `doubtful` (whether that is below the threshold), `runner_up` (int), `box` ([x, y,
+        one), `sure` (whether the classifier alone is), `runner_up` (int), `box` ([x, y,
         width, height] in pixels of the photo) and `image` (float32 of shape (28, 28), what the
         classifier saw). Empty if there are no digits.
     """
@@ -44,10 +44,9 @@ def read(photo, finder, classifier, threshold=0.0):
     page = _see(page, inverted, turns)
     scales = search.list_scales(page.shape)
     rest = search.look(finder, page, scales[: -len(_choose_coarse(page.shape))])
-    lines = _read_found(page, _select(page, np.concatenate([rest, found])), classifier)
+    lines = _read_found(page, _select(page, np.concatenate([rest, found])), classifier, threshold)
     for digit in layout.list_digits(lines):
         digit["box"] = _turn_back(digit["box"], turns, page.shape)
-        digit["doubtful"] = digit["probability"] < threshold
     return lines
 
 
@@ -96,7 +95,7 @@ def _judge(page, found, classifier=None):
     """Judge what was found in a view: its worth, mean certainty, and how much it is in rows."""
     boxes, scores, probabilities = (values[:MAX_JUDGED] for values in _select(page, found))
     if classifier:
-        probabilities, _ = _classify(page, boxes, probabilities, classifier)
+        probabilities, *_ = _classify(page, boxes, probabilities, classifier)
     certainties = scores * probabilities.max(axis=1, initial=0)
     in_rows = layout.measure_rows(boxes)
     worth = (np.maximum(certainties - 0.5, 0) ** 2).sum() * (0.5 + in_rows)
@@ -121,11 +120,13 @@ def _looks_inverted(page):
     return bool((difference**3).sum() < 0)
 
 
-def _read_found(page, found, classifier):
+def _read_found(page, found, classifier, threshold):
     boxes, scores, seen = found
-    probabilities, images = _classify(page, boxes, seen, classifier)
+    probabilities, classified, images = _classify(page, boxes, seen, classifier)
     kept = scores * probabilities.max(axis=1, initial=0) > MIN_PROBABILITY
-    boxes, scores, probabilities, images = (x[kept] for x in (boxes, scores, probabilities, images))
+    boxes, scores, probabilities, classified, images = (
+        values[kept] for values in (boxes, scores, probabilities, classified, images)
+    )
     ranked = np.argsort(-probabilities, axis=1)
     lines = []
     for numbers in layout.make_lines(boxes):
@@ -134,6 +135,7 @@ def _read_found(page, found, classifier):
             {
                 "label": int(ranked[index, 0]),
                 "probability": float(scores[index] * probabilities[index].max()),
+                "sure": bool(classified[index, ranked[index, 0]] >= threshold),
                 "runner_up": int(ranked[index, 1]),
                 "box": boxes[index],
                 "image": images[index],
@@ -148,7 +150,7 @@ def _read_found(page, found, classifier):
 def _classify(page, boxes, seen, classifier):
     classified, images = centre.classify(classifier, [centre.cut_out(page, box) for box in boxes])
     # One saw the digit among others, the other saw it close: they err on different ones.
-    return (seen + classified) / 2, images
+    return (seen + classified) / 2, classified, images
 
 
 def _select(page, found):

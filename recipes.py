@@ -32,13 +32,14 @@ def choose(model, augment, teacher):
 
     Args:
         model: name of the network.
-        augment: "warp" or "none".
+        augment: "spoil", "warp" or "none".
         teacher: whether there is one; anything that is true or not.
 
     Returns:
-        dict of `epochs`, `batch_size`, `learning_rate` and `warp_strength`.
+        dict of `epochs`, `batch_size`, `learning_rate`, `warp_strength` and `share_spoiled`.
     """
     recipe = RECIPES[model] | (TAUGHT[model] if teacher else {})
+    recipe["share_spoiled"] = SHARE_SPOILED[model] if augment == "spoil" else 0.0
     return recipe | (UNWARPED[model] if augment == "none" else {})
 
 

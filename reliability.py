@@ -5,10 +5,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 import figures
-from figures import BLUE, GREY, VERMILLION
-from insights import LINES
+from figures import BLUE, GREY, LINES, VERMILLION
 
 EXAMPLES = 8  # of each kind of thing that is no digit
+MOST_REFUSED = 0.1  # share at the right end
 
 
 def draw_calibration(before, after, path, title):
@@ -32,10 +32,15 @@ def draw_calibration(before, after, path, title):
             row["confidence"], accuracy, errors, color=BLUE, marker="o", ms=5, lw=1.5, capsize=3,
             label="measured, 95% interval",
         )  # fmt: skip
-        below.bar(row["confidence"], row["num_images"], width=0.05, color=BLUE)
+        below.bar(row["confidence"], row["num_images"], width=0.04, color=BLUE)
         for place, count in zip(row["confidence"], row["num_images"], strict=True):
             below.text(place, 1.25 * count, f"{count:,}", ha="center", fontsize=7, color=GREY)
-        above.set_title(f"{name} temperature: calibration error {row['ece']:.2%}", fontsize=11)
+        low, high = row["ece_interval"]
+        above.set_title(
+            f"{name} temperature: calibration error {row['ece']:.2%}\n"
+            f"(95% interval {low:.2%} to {high:.2%})",
+            fontsize=10,
+        )
         above.set(xlim=(0, 1.04), ylim=(0, 1.04))
         below.set(yscale="log", ylim=(0.7, 12 * max(row["num_images"])), xlabel="how sure it is")
         below.xaxis.set_major_formatter(PercentFormatter(1))
@@ -50,25 +55,24 @@ def draw_calibration(before, after, path, title):
     figures.save(figure, path)
 
 
-def draw_refusal(curves, path, title, most=0.1):
+def draw_refusal(curves, path, title):
     """Draw accuracy against the share of images that is refused, the least sure first.
 
     Args:
         curves: dict by name of what `certainty.measure_refusal` returned.
         path: PNG file to write.
         title: heading of the figure.
-        most: share refused at the right end.
     """
     figure = Figure(figsize=(8, 3.8), **figures.STYLE)
     axes = figure.subplots()
     for (name, curve), (color, _, style) in zip(curves.items(), LINES, strict=False):
         accuracies = curve["accuracies"][::-1]
         refused = np.arange(len(accuracies)) / len(accuracies)
-        shown = refused <= most
+        shown = refused <= MOST_REFUSED
         axes.plot(refused[shown], accuracies[shown], color=color, ls=style, lw=2, label=name)
         for row in curve["refused"]:
             axes.vlines(row["share"], *row["interval"], color=color, lw=1, alpha=0.6)
-    axes.set(xlabel="images refused, those it is least sure of", xlim=(0, 1.02 * most))
+    axes.set(xlabel="images refused, those it is least sure of", xlim=(0, 1.02 * MOST_REFUSED))
     axes.set_ylabel("of the others, read right")
     axes.xaxis.set_major_formatter(PercentFormatter(1))
     axes.yaxis.set_major_formatter(PercentFormatter(1))

@@ -45,20 +45,22 @@ def evaluate(args, images, labels):
                 "report: leave out --report"
             )
         path = storage.find(args.model, args.model_path)
+        name = figures.escape(path.stem)
         page_path = plots / f"{path.stem}_report.html"
         paths = {figure: plots / f"{path.stem}_{figure}.png" for figure, _, _ in SECTIONS}
         for file in (page_path, *paths.values()):
             files.check_writable(file)
         network, metadata = storage.load(path), storage.read_metadata(path)
+        storage.check_own(network, path)
         kept = storage.read_kept_results(args.results_file, [path])
-        others = storage.load_released(except_path=path)
+        released = storage.load_released(except_path=path)
     print(f"Looking at {path} from all sides.", flush=True)
     num_sets = sum(len(row[3]) for row in CORRUPTIONS.values())
     progress = keras.utils.Progbar(num_sets + 3, unit_name="part")
     measured = measure(network, metadata, images, labels, lambda: progress.add(1))
     with cli.one_line_errors():
-        drawn = draw(path.stem, network, others, measured, images, labels, paths)
-        page = format_page(path.stem, network, metadata, measured, drawn)
+        drawn = draw(name, network, released, measured, metadata, images, labels, paths)
+        page = format_page(path.stem, metadata, measured, drawn)
         with files.replacing(page_path) as temporary:
             Path(temporary).write_text(page, encoding="utf-8")
     progress.add(1)
@@ -71,28 +73,32 @@ def measure(network, metadata, images, labels, on_progress):
 
     Args:
         network: trained `keras.Model` of `model.BUILDERS`.
-        metadata: as of `storage.read_metadata`.
+        metadata: what `storage.read_metadata` returned for it.
         images: uint8 array of shape (n, 28, 28).
         labels: integers of shape (n,).
         on_progress: called after each of the parts: one for each set of spoiled images, and two.
 
     Returns:
-        dict: `probabilities` (n, 10), `hidden` (n, units), `scores` (as `metrics.score`),
-        `temperature` and `threshold`, `before` and `after` (as `certainty.measure_reliability`),
-        `refusal` (as `certainty.measure_refusal`), `outsiders` (dict by kind of `images`,
-        `confidences`, `auroc`, `auroc_interval`, `not_sure`), `robustness` (as `robustness.score`).
+        dict: `probabilities` (n, 10); `scores` (as `metrics.score`); `num_parameters`; of the last
+        hidden layer `num_units`, `places` (n, 2) of the images in it, and `explained`, the share of
+        the variance; `temperature` (None if not known), `before` and `after` (as
+        `certainty.measure_reliability`); `refusal` (as `certainty.measure_refusal`); `threshold`;
+        `outsiders` (dict by kind of `images`, `confidences`, `auroc`, `auroc_interval` and
+        `not_sure`, a share); `num_spoiled` (images) and `robustness` (as `robustness.score`).
     """
     inner = keras.Model(network.inputs[0], [network.get_layer("logits").input, network.outputs[0]])
     hidden, probabilities = inner.predict(data.normalize(images), batch_size=500, verbose=0)
-    temperature, threshold = metadata["temperature"], metadata["threshold"]
-    before = certainty.temper(probabilities, 1 / temperature)
+    temperature = metadata.get("temperature")
+    threshold = metadata.get("threshold", storage.DEFAULT_THRESHOLD)
+    before = certainty.temper(probabilities, 1 / (temperature or 1))
+    components = PCA(2)
     on_progress()
-    strange = {}
+    kinds = {}
     for kind in outsiders.KINDS:
         made = outsiders.make(kind)
         confidences = network.predict(made, batch_size=500, verbose=0).max(axis=1)
         auroc, interval = certainty.measure_auroc(probabilities.max(axis=1), confidences)
-        strange[kind] = {
+        kinds[kind] = {
             "images": made,
             "confidences": confidences,
             "auroc": auroc,
@@ -103,27 +109,31 @@ def measure(network, metadata, images, labels, on_progress):
     spoiled = data.normalize(images[::SPOILED_STEP]), labels[::SPOILED_STEP]
     return {
         "probabilities": probabilities,
-        "hidden": hidden,
         "scores": metrics.score(labels, probabilities),
+        "num_parameters": network.count_params(),
+        "num_units": hidden.shape[1],
+        "places": components.fit_transform(hidden),
+        "explained": components.explained_variance_ratio_.sum(),
         "temperature": temperature,
-        "threshold": threshold,
         "before": certainty.measure_reliability(labels, before),
         "after": certainty.measure_reliability(labels, probabilities),
-        "num_train": metadata.get("num_train"),
         "refusal": certainty.measure_refusal(labels, probabilities),
-        "outsiders": strange,
+        "threshold": threshold,
+        "outsiders": kinds,
+        "num_spoiled": len(spoiled[1]),
         "robustness": robustness.score({"": network}, *spoiled, on_progress)[""],
     }
 
 
-def draw(name, network, others, measured, images, labels, paths):
+def draw(name, network, released, measured, metadata, images, labels, paths):
     """Draw the figures of the page.
 
     Args:
         name: of the network.
         network: trained `keras.Model` of `model.BUILDERS`.
-        others: dict by name of networks to ask about the hardest images.
+        released: dict by name of other networks to ask about the hardest images.
         measured: what `measure` returned.
+        metadata: what `storage.read_metadata` returned.
         images: uint8 array of shape (n, 28, 28).
         labels: integers of shape (n,).
         paths: dict by figure of the PNG files to write.
@@ -132,34 +142,27 @@ def draw(name, network, others, measured, images, labels, paths):
         The part of `paths` that was written: not every network has every figure.
     """
     probabilities, scores = measured["probabilities"], measured["scores"]
+    counts = scores["confusion_matrix"]
     accuracy = metrics.format_accuracy(scores["num_correct"], scores["num_images"])
     true_class = probabilities[np.arange(len(labels)), labels]
     hardest = true_class.argsort(kind="stable")[:NUM_HARDEST]
     shown = data.normalize(images[hardest])
-    readings = {name: probabilities[hardest]} | {
-        other: other_network.predict(shown, verbose=0)
-        for other, other_network in others.items()
-        if other != name
-    }
-    kinds = {
-        "digits": {"images": data.normalize(images[:100]), "confidences": probabilities.max(1)}
-    }
-    kinds |= measured["outsiders"]
-    pictures = {kind: row["images"] for kind, row in kinds.items()}
-    confidences = {kind: row["confidences"] for kind, row in kinds.items()}
-    places = PCA(2).fit_transform(measured["hidden"])
+    readings = {"this": probabilities[hardest]}
+    readings |= {other: asked.predict(shown, verbose=0) for other, asked in released.items()}
+    digits = {"images": data.normalize(images[:100]), "confidences": probabilities.max(axis=1)}
+    kinds = {"digits": digits} | measured["outsiders"]
     writers = {
         "confusion_matrix": lambda path: figures.draw_confusion_matrix(
-            scores["confusion_matrix"], path, f"{name}: {accuracy}"
+            counts, path, f"{name}: {accuracy}"
         ),
-        "flow": lambda path: insights.draw_flow(scores["confusion_matrix"], path),
+        "flow": lambda path: insights.draw_flow(counts, path),
         "hardest": lambda path: figures.draw_readings(
             images[hardest], readings, labels[hardest], [f"image {i}" for i in hardest], path,
             f"The {NUM_HARDEST} hardest images for {name}, the hardest first",
         ),
         "means": lambda path: insights.draw_means(data.normalize(images), labels, path),
         "embedding": lambda path: insights.draw_embedding(
-            places, labels, probabilities.argmax(axis=1), path,
+            measured["places"], labels, probabilities.argmax(axis=1), path,
             f"{len(images):,} test images, as the last hidden layer of {name} sees them",
         ),
         "calibration": lambda path: reliability.draw_calibration(
@@ -169,8 +172,9 @@ def draw(name, network, others, measured, images, labels, paths):
             {name: measured["refusal"]}, path, "What refusing is worth"
         ),
         "outsiders": lambda path: reliability.draw_outsiders(
-            pictures, confidences, measured["threshold"], path,
-            f"How sure {name} is of what is no digit",
+            {kind: row["images"] for kind, row in kinds.items()},
+            {kind: row["confidences"] for kind, row in kinds.items()},
+            measured["threshold"], path, f"How sure {name} is of what is no digit",
         ),
         "robustness": lambda path: insights.draw_robustness({name: measured["robustness"]}, path),
     }  # fmt: skip
@@ -178,9 +182,13 @@ def draw(name, network, others, measured, images, labels, paths):
         weights = network.get_layer("hidden_1").get_weights()[0]
         writers["weights"] = lambda path: insights.draw_weights(weights, path)
     if LEARNING_CURVE.exists():
-        curves = json.loads(LEARNING_CURVE.read_text(encoding="utf-8"))
-        own = (name, measured["num_train"], scores["accuracy"]) if measured["num_train"] else None
-        writers["learning_curve"] = lambda path: insights.draw_learning_curve(curves, path, own)
+        curve = json.loads(LEARNING_CURVE.read_text(encoding="utf-8"))
+        own = None
+        if "num_train" in metadata and metadata.get("dataset_sha256") == curve["dataset_sha256"]:
+            own = name, metadata["num_train"], scores["num_correct"], scores["num_images"]
+        writers["learning_curve"] = lambda path: insights.draw_learning_curve(
+            curve["curves"], path, own
+        )
     written = {figure: path for figure, path in paths.items() if figure in writers}
     for figure, path in written.items():
         writers[figure](path)
@@ -189,15 +197,14 @@ def draw(name, network, others, measured, images, labels, paths):
 
 def summarize(measured):
     """Summarize what `measure` returned as plain numbers and lists, ready for JSON."""
-    kept = ("temperature", "threshold", "before", "after", "robustness")
     numbers = ("auroc", "auroc_interval", "not_sure")
+    kinds = measured["outsiders"].items()
     renamed = {"accuracy": "test_accuracy", "loss": "test_loss"}
-    return (
-        {renamed.get(key, key): value for key, value in measured["scores"].items()}
-        | {key: measured[key] for key in kept}
-        | {"refused": measured["refusal"]["refused"]}
-        | {"outsiders": {
-            kind: {number: row[number] for number in numbers}
-            for kind, row in measured["outsiders"].items()
-        }}
-    )  # fmt: skip
+    return {renamed.get(key, key): value for key, value in measured["scores"].items()} | {
+        "views": 1,
+        "without_temperature": measured["before"],
+        "with_temperature": measured["after"],
+        "refused": measured["refusal"]["refused"],
+        "outsiders": {kind: {key: row[key] for key in numbers} for kind, row in kinds},
+        "spoiled": {"num_images": measured["num_spoiled"]} | measured["robustness"],
+    }

@@ -4,8 +4,6 @@ import base64
 import html
 from pathlib import Path
 
-from sklearn.decomposition import PCA
-
 import metrics
 
 STYLE = Path(__file__).parent / "web" / "report.css"
@@ -52,25 +50,22 @@ SECTIONS = (
     (
         "calibration",
         "Is it as sure as it is right?",
-        "Of the images that it is 90% sure of, 90% should be right. After training, the logits are "
-        "divided by a temperature, {temperature:.2f}, fitted on held-out training images; that "
-        "changes no answer. The calibration error is the mean gap: {before:.2%} without it, "
-        "{after:.2%} with it.",
+        "Of the images that it is 90% sure of, 90% should be right. The calibration error is the "
+        "mean gap between the two. {tempered}",
     ),
     (
         "refusal",
         "What refusing is worth",
-        "If a person looks at the images it is least sure of, it reads the others better: without "
-        "the least sure {share:.0%}, {right:,} of {answered:,} are right, {accuracy:.2%} (95% "
+        "A person may look at the images it is least sure of. Of all images it reads {all:.2%} "
+        "right; without the least sure {share:.0%}, {right:,} of {answered:,}, {accuracy:.2%} (95% "
         "interval {low:.2%} to {high:.2%}).",
     ),
     (
         "outsiders",
         "Does it notice what is no digit?",
-        "A network must answer with a digit, whatever it is shown; it can only be less sure. Below "
-        "{threshold:.1%} it is called not sure, as it is of 1% of held-out digits. The area under "
-        "the ROC curve is the chance that it is surer of a digit than of what is none: {aurocs} "
-        "(95% intervals).",
+        "A network must answer with a digit, whatever it is shown; it can only be less sure. "
+        "{threshold} The area under the ROC curve is the chance that it is surer of a digit than "
+        "of what is none: {aurocs} (95% intervals).",
     ),
     (
         "robustness",
@@ -81,53 +76,25 @@ SECTIONS = (
     (
         "learning_curve",
         "What data is worth",
-        "The dense network, trained for the same number of steps on 100 to 60,000 images "
-        "(benchmarks/learning_curve.py); the star is this network. Warping makes a few "
-        "images worth many.",
+        "The dense network, trained for the same number of steps on 100 to 60,000 images of MNIST "
+        "(benchmarks/learning_curve.py). A star, if there is one, is this network.",
     ),
 )
 
 
-def format_page(name, network, metadata, measured, paths):
+def format_page(name, metadata, measured, paths):
     """Format the page, which needs no other file.
 
     Args:
         name: of the network.
-        network: as of `draw`.
-        metadata: as of `measure`.
-        measured: what `measure` returned.
-        paths: dict of figures that were drawn, what `draw` returned.
+        metadata: what `storage.read_metadata` returned for it.
+        measured: what `report.measure` returned.
+        paths: what `report.draw` returned.
 
     Returns:
         HTML.
     """
-    scores = measured["scores"]
-    refused = measured["refusal"]["refused"][1]
-    robust = measured["robustness"]
-    facts = {
-        "units": measured["hidden"].shape[1],
-        "explained": PCA(2).fit(measured["hidden"]).explained_variance_ratio_.sum(),
-        "temperature": measured["temperature"],
-        "before": measured["before"]["ece"],
-        "after": measured["after"]["ece"],
-        "share": refused["share"],
-        "right": refused["num_right"],
-        "answered": refused["num_answered"],
-        "accuracy": refused["num_right"] / refused["num_answered"],
-        "low": refused["interval"][0],
-        "high": refused["interval"][1],
-        "threshold": measured["threshold"],
-        "aurocs": ", ".join(
-            f"{kind} {row['auroc']:.3f} ({row['auroc_interval'][0]:.3f} to "
-            f"{row['auroc_interval'][1]:.3f})"
-            for kind, row in measured["outsiders"].items()
-        ),
-        "spoiled": len(range(0, scores["num_images"], SPOILED_STEP)),
-        "num_sets": sum(map(len, robust["accuracy"].values())),
-        "mean": robust["mean"],
-        "mean_low": robust["mean_interval"][0],
-        "mean_high": robust["mean_interval"][1],
-    }
+    facts = _list_facts(metadata, measured)
     shown = [row for row in SECTIONS if row[0] in paths]
     contents = "".join(f"<li><a href='#{key}'>{heading}</a></li>" for key, heading, _ in shown)
     body = "".join(
@@ -141,13 +108,56 @@ def format_page(name, network, metadata, measured, paths):
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
         f"<title>{html.escape(name)}: a report</title><style>{style}</style></head><body>"
         f"<h1>What {html.escape(name)} knows, and where it breaks</h1>"
-        f"{_format_summary(network, metadata, scores)}"
+        f"{_format_summary(measured)}"
         f"<nav aria-label='Contents'><ol>{contents}</ol></nav>{body}"
         f"<footer>{html.escape(_describe_training(metadata))}</footer></body></html>\n"
     )
 
 
-def _format_summary(network, metadata, scores):
+def _list_facts(metadata, measured):
+    """List what the sentences of `SECTIONS` say of this network."""
+    before, after = (
+        "{:.2%} ({:.2%} to {:.2%})".format(row["ece"], *row["ece_interval"])
+        for row in (measured["before"], measured["after"])
+    )
+    tempered = f"Here it is {after}; no temperature is known for this network."
+    if measured["temperature"]:
+        tempered = (
+            "After training, the logits were divided by a temperature, "
+            f"{measured['temperature']:.2f}, fitted on held-out training images, which changes no "
+            f"answer. Without it the error is {before}, with it {after} (95% intervals)."
+        )
+    threshold = f"Below {measured['threshold']:.1%} it is called not sure"
+    threshold += ", as it is of 1% of held-out training images." * ("threshold" in metadata) or "."
+    refused = measured["refusal"]["refused"]
+    refused = next((row for row in refused if row["share"] == 0.02), refused[-1])
+    robust = measured["robustness"]
+    return {
+        "units": measured["num_units"],
+        "explained": measured["explained"],
+        "tempered": tempered,
+        "threshold": threshold,
+        "all": measured["scores"]["accuracy"],
+        "share": refused["share"],
+        "right": refused["num_right"],
+        "answered": refused["num_answered"],
+        "accuracy": refused["num_right"] / refused["num_answered"],
+        "low": refused["interval"][0],
+        "high": refused["interval"][1],
+        "aurocs": ", ".join(
+            "{} {:.3f} ({:.3f} to {:.3f})".format(kind, row["auroc"], *row["auroc_interval"])
+            for kind, row in measured["outsiders"].items()
+        ),
+        "spoiled": measured["num_spoiled"],
+        "num_sets": sum(map(len, robust["accuracy"].values())),
+        "mean": robust["mean"],
+        "mean_low": robust["mean_interval"][0],
+        "mean_high": robust["mean_interval"][1],
+    }
+
+
+def _format_summary(measured):
+    scores = measured["scores"]
     accuracy = metrics.format_accuracy(scores["num_correct"], scores["num_images"])
     rows = "".join(
         f"<tr><td>{row['digit']}</td><td>{row['num_images']:,}</td><td>{row['precision']:.2%}</td>"
@@ -156,7 +166,7 @@ def _format_summary(network, metadata, scores):
     )
     return (
         f"<p>Reads {html.escape(accuracy)}, of the test images right, with "
-        f"{network.count_params():,} weights. Mean cross-entropy {scores['loss']:.4f} nats.</p>"
+        f"{measured['num_parameters']:,} weights. Mean cross-entropy {scores['loss']:.4f} nats.</p>"
         "<div class='wide'><table><caption>Precision: of what it reads as the digit, so much is. "
         "Recall: of the digits written, so many are read. F1: their harmonic mean.</caption>"
         "<tr><th scope='col'>digit</th><th scope='col'>images</th><th scope='col'>precision</th>"
@@ -166,9 +176,11 @@ def _format_summary(network, metadata, scores):
 
 def _describe_training(metadata):
     if "command" not in metadata:
-        return "How it was trained is not known: there is no JSON beside the model."
-    versions = ", ".join(f"{key} {value}" for key, value in metadata["versions"].items())
-    return f"Trained by: {metadata['command']} (seed {metadata['seed']}; {versions})."
+        return "How it was trained is not known: no JSON beside the model says so."
+    known = [f"seed {metadata['seed']}"] if "seed" in metadata else []
+    if isinstance(metadata.get("versions"), dict):
+        known += [f"{package} {version}" for package, version in metadata["versions"].items()]
+    return f"Trained by: {metadata['command']}" + (f" ({', '.join(known)})." if known else ".")
 
 
 def _to_url(path):

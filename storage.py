@@ -103,20 +103,39 @@ def read_metadata(path):
         path: the model's file.
 
     Returns:
-        dict of what `save` was given, with a `temperature` above 0 and a `threshold` from 0 to 1 in
-        any case: 1.0 and 0.8 where the JSON does not say, is damaged, or is missing.
+        dict of what `save` was given; empty if there is no JSON or it is damaged. Numbers that are
+        used are left out where they make no sense: `temperature` is a float above 0, `threshold`
+        above 0 and at most 1, `num_train` an integer above 0.
     """
     try:
         text = Path(path).with_suffix(".json").read_text(encoding="utf-8")
         metadata = dict(json.loads(text))
     except (OSError, ValueError, TypeError):
-        metadata = {}
-    defaults = {"temperature": (1.0, 100.0), "threshold": (DEFAULT_THRESHOLD, 1.0)}
-    for name, (default, most) in defaults.items():
+        return {}
+    for name, most in (("temperature", 100), ("threshold", 1), ("num_train", 1e9)):
         value = metadata.get(name)
-        known = isinstance(value, float | int) and 0 < value <= most
-        metadata[name] = float(value) if known else default
+        if not (type(value) in (int, float) and 0 < value <= most):
+            metadata.pop(name, None)
     return metadata
+
+
+def read_threshold(path):
+    """The probability below which a model is not sure: its own, or 0.8 if that is not known."""
+    return float(read_metadata(path).get("threshold", DEFAULT_THRESHOLD))
+
+
+def check_own(model, path):
+    """Check that a classifier has the layers that explanations and reports look into.
+
+    Raises:
+        ValueError: it has not.
+    """
+    names = [layer.name for layer in model.layers]
+    if "normalize" not in names or names[-2:] != ["logits", "probabilities"]:
+        raise ValueError(
+            f"{path} has the layers {', '.join(names)[:100]}, expected normalize first and logits "
+            "and probabilities last: train it again with python train.py"
+        )
 
 
 def load_released(except_path):
@@ -216,8 +235,9 @@ def _check_classifier(model, path):
             f"{path} maps {shapes[0]} to {shapes[1]}, expected (28, 28) to (10,): "
             "it is not a digit classifier of this project"
         )
-    blank_and_full = np.stack([np.zeros(IMAGE_SHAPE, np.float32), np.ones(IMAGE_SHAPE, np.float32)])
-    outputs = keras.ops.convert_to_numpy(model(blank_and_full, training=False))
+    tried = np.random.default_rng(0).random((4, *IMAGE_SHAPE), np.float32)
+    tried[0] = 0
+    outputs = keras.ops.convert_to_numpy(model(tried, training=False))
     if outputs.min() < 0 or not np.allclose(outputs.sum(axis=1), 1, atol=1e-2):
         raise ValueError(
             f"{path} has outputs from {outputs.min():.3g} to {outputs.max():.3g} that are no "

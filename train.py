@@ -133,8 +133,16 @@ def main(argv=None):
         "seed": args.seed,
         "arguments": {
             name: getattr(args, name)
-            for name in ("augment", "epochs", "batch_size", "learning_rate", "warp_strength")
+            for name in (
+                "augment",
+                "epochs",
+                "batch_size",
+                "learning_rate",
+                "warp_strength",
+                "share_spoiled",
+            )
         },
+        "layers": [layer.name for layer in network.layers],
         "teacher": teacher_settings,
         "dtype_policy": keras.config.dtype_policy().name,
         "dataset_sha256": data.digest(images, labels),
@@ -160,7 +168,7 @@ def main(argv=None):
             batch_size=args.batch_size,
             seed=args.seed,
             warp_strength=args.warp_strength,
-            share_spoiled=recipes.SHARE_SPOILED[args.model] if args.augment == "spoil" else 0.0,
+            share_spoiled=args.share_spoiled,
             checkpoint_path=checkpoint_path,
             settings=settings,
             resume=args.resume,

@@ -69,9 +69,12 @@ def main():
     loop.use_threads("small")
     images, labels = data.load_train()
     x_test, y_test = data.load_test()
-    curves = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"curves": {}}
+    results["dataset_sha256"] = data.digest(images, labels)
     for name, strength in STRENGTHS.items():
-        rows = curves.setdefault(name, [{"num_images": n, "accuracies": []} for n in SIZES])
+        rows = results["curves"].setdefault(
+            name, [{"num_images": n, "accuracies": []} for n in SIZES]
+        )
         for row in rows:
             for seed in range(len(row["accuracies"]), args.seeds):
                 with tempfile.TemporaryDirectory() as folder:
@@ -79,7 +82,7 @@ def main():
                     network = train(*parts)
                 probabilities = network.predict(data.normalize(x_test), 1000, verbose=0)
                 row["accuracies"].append(metrics.score(y_test, probabilities)["accuracy"])
-                files.write_json(RESULTS, curves)
+                files.write_json(RESULTS, results)
                 print(f"{name}, {row['num_images']:,}: {row['accuracies'][-1]:.2%}", flush=True)
 
 

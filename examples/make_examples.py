@@ -101,7 +101,8 @@ def draw_steps():
 
     photo, _ = photos.load(Path(__file__).parent / "note.jpg")
     network = storage.load_finder(storage.RELEASED_MODELS / "finder.keras")
-    lines = reader.read(photo, network, storage.load(storage.RELEASED_MODELS / "cnn.keras"))
+    path = storage.RELEASED_MODELS / "cnn.keras"
+    lines = reader.read(photo, network, storage.load(path), storage.read_threshold(path))
     path = ROOT / "plots" / "released" / "reading_steps.png"
     annotate.draw_steps(photo, search.even_out(network, reader.to_grey(photo)), lines, path)
     print(f"Wrote {path}")

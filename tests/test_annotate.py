@@ -9,9 +9,9 @@ def to_rgb(color):
     return [int(color[start : start + 2], 16) for start in (1, 3, 5)]
 
 
-def mark(doubtful=False, shape=(1000, 1200), box=(300, 400, 200, 300)):
+def mark(unsure=False, shape=(1000, 1200), box=(300, 400, 200, 300)):
     photo = np.full((*shape, 3), 200, np.uint8)
-    digit = {"label": 7, "doubtful": doubtful, "box": list(box)}
+    digit = {"label": 7, "sure": not unsure, "box": list(box)}
     return photo, annotate.mark(photo, [{"text": "7", "digits": [digit]}])
 
 
@@ -23,8 +23,8 @@ def test_a_sure_digit_gets_a_whole_blue_box():
     np.testing.assert_array_equal(marked[410:690, 310:490], photo[410:690, 310:490])
 
 
-def test_a_doubtful_digit_gets_a_dashed_orange_box():
-    _, marked = mark(doubtful=True)
+def test_a_unsure_digit_gets_a_dashed_orange_box():
+    _, marked = mark(unsure=True)
     dashed = (marked[700, 301:499] == to_rgb(figures.VERMILLION)).all(axis=1)
     assert 0.4 < dashed.mean() < 0.9
     assert np.abs(np.diff(dashed.astype(int))).sum() > 10

@@ -22,7 +22,7 @@ def make_line(text, left=0):
         {
             "label": int(sign),
             "probability": 0.99,
-            "doubtful": False,
+            "sure": True,
             "runner_up": 0,
             "box": [left + 12 * i, 5, 10, 20],
         }
@@ -33,7 +33,7 @@ def make_line(text, left=0):
 
 def test_numbers_are_listed_with_their_boxes():
     line = make_line("12 345")
-    line["digits"][3]["probability"] = 0.4
+    line["digits"][3] |= {"probability": 0.4, "sure": False}
     rows = read_photos.list_numbers(Path("a.png"), [line, make_line("7")])
     assert [(row["line"], row["number"], row["text"]) for row in rows] == [
         (1, 1, "12"),
@@ -43,6 +43,7 @@ def test_numbers_are_listed_with_their_boxes():
     assert [rows[0][key] for key in ("x", "y", "width", "height")] == [0, 5, 22, 20]
     assert [rows[1][key] for key in ("x", "y", "width", "height")] == [24, 5, 34, 20]
     assert [row["probability"] for row in rows] == [0.99, 0.4, 0.99]
+    assert [row["sure"] for row in rows] == [True, False, True]
 
 
 def test_boxes_are_in_pixels_of_the_file():
@@ -56,10 +57,10 @@ def test_counts_are_said_in_words():
     assert read_photos.summarize([make_line("12"), make_line("3")]) == "3 digits in 2 lines"
 
 
-def test_doubtful_digits_are_named():
+def test_digits_that_are_not_sure_are_named():
     line = make_line("17")
-    line["digits"][1] |= {"probability": 0.6, "doubtful": True, "runner_up": 1}
-    assert read_photos.format_lines([line]) == "  17   (doubtful: 7 60%, or 1)\n"
+    line["digits"][1] |= {"probability": 0.6, "sure": False, "runner_up": 1}
+    assert read_photos.format_lines([line]) == "  17   (not sure: 7 60%, or 1)\n"
 
 
 def test_photos_called_alike_get_figures_of_their_own():
@@ -168,7 +169,7 @@ def test_a_page_full_of_noise_ends_in_time_and_memory(run_script, tmp_path):
         "import sys, time, resource, numpy as np, cli, photos; cli.import_keras()\n"
         "import reader, storage\n"
         "networks = storage.load_finder(sys.argv[1] + '/finder.keras'), "
-        "storage.load(sys.argv[1] + '/cnn.keras')\n"
+        "storage.load(sys.argv[1] + '/cnn.keras'), 0.9\n"
         "reader.read(np.full((300, 300, 3), 255, np.uint8), *networks)\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "for name in sys.argv[2:]: reader.read(photos.load(name)[0], *networks)\n"

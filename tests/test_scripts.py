@@ -48,6 +48,8 @@ def test_train_evaluate_predict(run_script, tiny_data, tmp_path):
     assert metadata["val_loss"] < float(rows[-1]["val_loss"])  # by the temperature
     assert len(metadata["dataset_sha256"]) == 64
     assert metadata["seconds"] > 0
+    assert metadata["num_train"] == 330
+    assert 0.1 < metadata["threshold"] < 1
 
     evaluated = run_script("evaluate.py", *common, "--results-file", "out/r.json")
     assert (evaluated.returncode, evaluated.stderr) == (0, "")
@@ -73,7 +75,15 @@ def test_train_evaluate_predict(run_script, tiny_data, tmp_path):
         assert row["correct"] == (row["prediction"] == row["label"])
         assert row["probability"] >= row["runners_up"][0]["probability"]
         assert f"{row['probability']:.2%}" in predicted.stdout
+        assert row["sure"] == (row["probability"] >= metadata["threshold"])
     assert predicted.stdout.count("WRONG") == sum(not row["correct"] for row in predictions)
+
+    # The threshold is the model's own; without one it is 80%.
+    for threshold, num_unsure in ((1.0, 3), (1e-6, 0)):
+        changed = json.dumps(metadata | {"threshold": threshold})
+        model_path.with_suffix(".json").write_text(changed)
+        predicted = run_script("predict.py", "7", "0", "7", *common)
+        assert predicted.stdout.count("not sure") == num_unsure
 
 
 def test_evaluate_reports_what_the_models_predictions_add_up_to(
@@ -130,6 +140,19 @@ def test_an_ensemble_and_views_are_averaged(run_script, tiny_data, dense_path, t
     expected = -np.log(mean[range(len(labels)), labels]).mean()
     assert results["test_loss"] == pytest.approx(expected, rel=1e-4)
     assert (tmp_path / "plots" / "ensemble_mistakes.png").exists()
+
+
+def test_spoiled_images_are_trained_on_and_shown(run_script, tiny_data, tmp_path):
+    figures, weights = set(), set()
+    for kind in ("warp", "spoil"):
+        args = ("--data", tiny_data, *QUICK, "--augment", kind)
+        trained = run_script("train.py", *args)
+        assert (trained.returncode, trained.stderr) == (0, "")
+        figures.add((tmp_path / "plots" / "dense_augmentation.png").read_bytes())
+        metadata = json.loads((tmp_path / "saved_models" / "dense.json").read_text())
+        assert metadata["arguments"]["augment"] == kind
+        weights.add(metadata["val_loss"])
+    assert len(figures) == len(weights) == 2
 
 
 @pytest.mark.parametrize("name", ["tiny", "cnn"])

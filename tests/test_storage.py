@@ -156,6 +156,34 @@ def test_results_are_added_to_a_models_own_json_only(tmp_path):
             storage.read_kept_results(own, [model_path])
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"temperature": 1.5, "threshold": 0.6, "seed": 3}', (1.5, 0.6)),
+        ('{"temperature": 2, "threshold": 1}', (2.0, 1.0)),
+        ('{"seed": 3}', (1.0, 0.8)),
+        ('{"temperature": 0, "threshold": 1.1}', (1.0, 0.8)),
+        ('{"temperature": "warm", "threshold": null}', (1.0, 0.8)),
+        ('{"temperature": NaN, "threshold": -1}', (1.0, 0.8)),
+        ('{"temperature": true, "threshold": [0.5]}', (1.0, 0.8)),
+        ("[1, 2]", (1.0, 0.8)),
+        ('{"thresh', (1.0, 0.8)),
+        (None, (1.0, 0.8)),
+    ],
+)
+def test_what_makes_no_sense_in_a_models_json_is_replaced(tmp_path, text, expected):
+    if text is not None:
+        (tmp_path / "m.json").write_text(text)
+    metadata = storage.read_metadata(tmp_path / "m.keras")
+    assert (metadata["temperature"], metadata["threshold"]) == expected
+
+
+def test_released_classifiers_are_loaded_but_for_the_one_that_is_looked_at():
+    path = storage.RELEASED_MODELS / "tiny.keras"
+    assert set(storage.load_released(path)) == {"cnn", "dense"}
+    assert set(storage.load_released("elsewhere/tiny.keras")) == {"cnn", "dense", "tiny"}
+
+
 @pytest.mark.parametrize("name", ["dense", "cnn", "tiny"])
 def test_a_released_model_is_whole_and_as_good_as_its_json_and_the_readme_say(name):
     path = storage.RELEASED_MODELS / f"{name}.keras"
@@ -170,5 +198,6 @@ def test_a_released_model_is_whole_and_as_good_as_its_json_and_the_readme_say(na
     # Another processor rounds otherwise, which may tip an image or two.
     assert abs(scores["num_correct"] - metadata["num_correct"]) <= 3
     assert scores["ece"] <= 0.002 + 0.0003
+    assert 0.5 < metadata["threshold"] < 1
     readme = (Path(storage.__file__).parent / "README.md").read_text()
     assert f"{metadata['test_accuracy']:.2%} ({metadata['num_correct']:,}/10,000)" in readme
