@@ -197,11 +197,9 @@ def main(argv=None):
         # Those before an interruption are not known.
         "seconds": None if args.resume else round(seconds, 2),
     }
-    training_label = {"spoil": "training (spoiled images)", "warp": "training (warped images)"}.get(
-        args.augment, "training"
-    )
-    if teacher:
-        training_label = "training (taught)"
+    kinds = {"spoil": ["spoiled images"], "warp": ["warped images"], "none": []}[args.augment]
+    kinds += ["taught"] if teacher else []
+    training_label = "training" + (f" ({', '.join(kinds)})" if kinds else "")
     with cli.one_line_errors():
         for path in storage.save(network, model_path, metadata):
             print(f"Wrote {path}")

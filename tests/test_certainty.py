@@ -36,25 +36,30 @@ def test_reliability_by_hand():
     labels = np.array([3, 3, 4, 3, 5])
     probabilities = make_probabilities(0.92, 0.98, 0.96, 0.65, 0.61)
     measured = certainty.measure_reliability(labels, probabilities)
-    assert measured["num_images"] == [2, 3]
-    assert measured["confidence"] == pytest.approx([0.63, (0.92 + 0.98 + 0.96) / 3])
-    assert measured["accuracy"] == pytest.approx([1 / 2, 2 / 3])
-    assert measured["interval"] == [metrics.wilson_interval(1, 2), metrics.wilson_interval(2, 3)]
+    # Bins of 1/15: 0.6 to 0.667, 0.867 to 0.933, 0.933 to 1.
+    assert measured["num_images"] == [2, 1, 2]
+    assert measured["confidence"] == pytest.approx([0.63, 0.92, 0.97])
+    assert measured["accuracy"] == pytest.approx([1 / 2, 1, 1 / 2])
+    intervals = [metrics.wilson_interval(*counts) for counts in ((1, 2), (1, 1), (1, 2))]
+    assert measured["interval"] == intervals
+    assert measured["ece"] == pytest.approx((2 * 0.13 + 0.08 + 2 * 0.47) / 5)
+    low, high = measured["ece_interval"]
+    assert 0 < low < measured["ece"] < high < 1
 
 
 def test_reliability_agrees_with_scikit_learn(many):
     labels, probabilities = many
     measured = certainty.measure_reliability(labels, probabilities)
     right = probabilities.argmax(axis=1) == labels
-    accuracy, confidence = calibration_curve(right, probabilities.max(axis=1), n_bins=10)
+    accuracy, confidence = calibration_curve(right, probabilities.max(axis=1), n_bins=15)
     np.testing.assert_allclose(measured["accuracy"], accuracy)
     np.testing.assert_allclose(measured["confidence"], confidence)
     assert sum(measured["num_images"]) == len(labels)
 
 
 def test_a_certainty_of_1_is_counted():
-    measured = certainty.measure_reliability(np.array([3]), make_probabilities(1.0))
-    assert (measured["num_images"], measured["accuracy"]) == ([1], [1.0])
+    measured = certainty.measure_reliability(np.array([3, 3]), make_probabilities(1.0, 1.0))
+    assert (measured["num_images"], measured["accuracy"]) == ([2], [1.0])
 
 
 def test_tempering_divides_the_logits():
@@ -84,6 +89,7 @@ def test_refusal_by_hand():
     assert (last["num_answered"], last["num_right"]) == (9, 7)
     assert last["threshold"] == pytest.approx(0.5)
     assert last["interval"] == metrics.wilson_interval(7, 9)
+    assert [row["share"] for row in curve["refused"]] == [0.1]  # less is no whole image
 
 
 def test_auroc_by_hand():

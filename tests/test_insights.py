@@ -7,6 +7,7 @@ from matplotlib.text import Text
 
 import certainty
 import insights
+import metrics
 import reliability
 
 
@@ -48,7 +49,6 @@ def test_the_means_are_those_of_each_digit(drawn):
         distances = np.square(own - own.mean(axis=0)).sum(axis=(1, 2))
         np.testing.assert_allclose(nearest, own[distances.argmin()])
         np.testing.assert_allclose(farthest, own[distances.argmax()])
-    assert "Where" not in texts(drawn[0])
     assert "What the digits look like, of 30 test images" in texts(drawn[0])
 
 
@@ -65,11 +65,18 @@ def test_the_embedding_marks_what_is_read_wrong(drawn):
     predictions[[4, 20]] = 8, 0
     insights.draw_embedding(places, labels, predictions, "unused", "title")
     (axes,) = drawn[0].axes
-    *dots, crosses = axes.collections
-    assert [len(group.get_offsets()) for group in dots] == [3] * 10
+    *digits, crosses = axes.collections
+    assert [len(group.get_offsets()) for group in digits] == [3] * 10
     np.testing.assert_allclose(crosses.get_offsets(), places[[4, 20]])
     assert {"1→8", "6→0", *"0123456789"} <= set(texts(drawn[0]))
-    assert axes.get_xlabel() == "dots: 30 images by their digit; crosses: 2 read wrong"
+    assert axes.get_xlabel() == "30 images, as their digits; crosses: 2 read wrong"
+
+
+def test_only_so_many_mistakes_are_named_as_there_is_room_for(drawn):
+    places = np.random.default_rng(0).random((300, 2))
+    insights.draw_embedding(places, np.ones(300, int), np.full(300, 2), "unused", "title")
+    assert texts(drawn[0]).count("1→2") == 60
+    assert "300 read wrong, the first 60 named" in drawn[0].axes[0].get_xlabel()
 
 
 def test_the_learning_curve_shows_means_and_the_network_itself(drawn):
@@ -77,13 +84,23 @@ def test_the_learning_curve_shows_means_and_the_network_itself(drawn):
         {"num_images": 100, "accuracies": [0.7, 0.8]},
         {"num_images": 1000, "accuracies": [0.9, 0.92]},
     ]
-    insights.draw_learning_curve({"plain": rows}, "unused", ("mine", 500, 0.99))
+    rows.append({"num_images": 2000, "accuracies": []})  # not trained yet
+    insights.draw_learning_curve({"plain": rows}, "unused", ("mine", 500, 99, 100))
     (axes,) = drawn[0].axes
-    errors, own = axes.lines[0].get_ydata(), axes.lines[-1]
-    np.testing.assert_allclose(errors, [0.25, 0.09])
-    assert (own.get_xdata(), own.get_ydata()) == pytest.approx((500, 0.01))
+    plain, own = axes.containers
+    np.testing.assert_allclose(np.float64(plain.lines[0].get_ydata()), [0.25, 0.09])
+    (bars,) = plain.lines[2]
+    # Of two values: their standard error, half of what they differ by, times Student's 12.706.
+    for (low, high), error, half in zip(
+        [bar[:, 1] for bar in bars.get_segments()], [0.25, 0.09], [0.05, 0.01], strict=True
+    ):
+        assert (high - low) / 2 == pytest.approx(12.706 * half, rel=1e-3)
+        assert (high + low) / 2 == pytest.approx(error)
+    np.testing.assert_allclose(np.float64(own.lines[0].get_xydata()), [[500, 0.01]])
+    (segment,) = own.lines[2][0].get_segments()
+    np.testing.assert_allclose(np.float64(segment[:, 1]), metrics.wilson_interval(1, 100))
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert labels == ["mine", "plain"]
+    assert labels == ["plain", "mine"]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("training images", "test images misread")
 
 
@@ -91,11 +108,13 @@ def test_calibration_shows_counts_and_errors(drawn):
     row = {
         "confidence": [0.65, 0.99], "accuracy": [0.5, 0.98], "num_images": [20, 1500],
         "interval": [(0.3, 0.7), (0.97, 0.99)], "ece": 0.0123,
+        "ece_interval": (0.01, 0.02),
     }  # fmt: skip
     reliability.draw_calibration(row, row | {"ece": 0.001}, "unused", "title")
     said = texts(drawn[0])
-    assert "without temperature: calibration error 1.23%" in said
-    assert "with temperature: calibration error 0.10%" in said
+    interval = "\n(95% interval 1.00% to 2.00%)"
+    assert "without temperature: calibration error 1.23%" + interval in said
+    assert "with temperature: calibration error 0.10%" + interval in said
     assert said.count("1,500") == said.count("20") == 2
     assert {"how sure it is", "how often it is right", "images"} <= set(said)
 

@@ -23,7 +23,7 @@ def test_letters_are_as_large_and_as_central_as_mnists_digits():
         height, width = inked.max(axis=0) - inked.min(axis=0) + 1
         assert 15 <= max(height, width) <= 26
         middle = (image * rows).sum() / image.sum(), (image * columns).sum() / image.sum()
-        np.testing.assert_allclose(middle, 13.5, atol=5)
+        np.testing.assert_allclose(middle, 13.5, atol=3)
 
 
 def test_no_letter_is_one_that_people_take_for_a_digit():

@@ -85,7 +85,7 @@ def test_photos_are_read_drawn_and_written(run_script, tmp_path):
     for text in texts:
         assert f"  {text}" in result.stdout
     digit = results[1]["lines"][0]["digits"][0]
-    assert set(digit) == {"label", "probability", "box"}
+    assert set(digit) == {"label", "probability", "sure", "box"}
     with open(tmp_path / "n.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["text"] for row in rows] == [number for text in texts for number in text.split()]

@@ -20,7 +20,7 @@ VOID = {"meta", "img", "br"}
 @pytest.fixture
 def page(run_script, tiny_data, dense_path, tmp_path):
     """The page of an untrained network on 120 images, what was printed, and the numbers."""
-    model_path = tmp_path / "mine & <own>.keras"
+    model_path = tmp_path / "my$_$ & <own>.keras"  # signs of formulas, and of HTML
     shutil.copy(dense_path, model_path)
     metadata = {"command": "python train.py --x", "seed": 3, "versions": {"keras": "3"}}
     metadata |= {"temperature": 2.0, "threshold": 0.15, "num_train": 360}
@@ -28,7 +28,7 @@ def page(run_script, tiny_data, dense_path, tmp_path):
     args = ("--report", "--data", tiny_data, "--model-path", model_path, "--results-file", "r.json")
     done = run_script("evaluate.py", *args)
     assert (done.returncode, done.stderr) == (0, "")
-    path = tmp_path / "plots" / "mine & <own>_report.html"
+    path = tmp_path / "plots" / "my$_$ & <own>_report.html"
     return path.read_text(), done.stdout, json.loads((tmp_path / "r.json").read_text())
 
 
@@ -57,7 +57,7 @@ def test_the_page_is_whole_and_needs_nothing_else(page):
     checker = Checker()
     checker.feed(text)
     assert checker.open == []
-    assert checker.headings[0] == "What mine & <own> knows, and where it breaks"
+    assert checker.headings[0] == "What my$_$ & <own> knows, and where it breaks"
     assert checker.headings[1:] == [heading for _, heading, _ in report_page.SECTIONS]
     pictures = [link for link in checker.links if link.startswith("data:image/png;base64,")]
     assert len(pictures) == len(FIGURES)
@@ -71,23 +71,24 @@ def test_the_page_is_whole_and_needs_nothing_else(page):
     assert not re.search(r"\{[a-z_]+[:}]", text.partition("</style>")[2])  # every fact is filled in
 
     assert f"({results['num_correct']}/120)" in text and f"({results['num_correct']}/120)" in said
-    assert results["temperature"] == 2.0 and results["threshold"] == 0.15
-    assert "temperature, 2.00" in text and "Below 15.0% it is called not sure" in text
+    assert "by a temperature, 2.00, fitted" in text
+    assert "Below 15.0% it is called not sure, as it is of 1% of held-out" in text
     assert results["num_images"] == 120 and 0 <= results["test_accuracy"] <= 1
-    assert results["after"]["ece"] == results["ece"] != results["before"]["ece"]
+    assert results["with_temperature"]["ece"] == results["ece"]
+    assert results["without_temperature"]["ece"] != results["ece"]
     assert set(results["outsiders"]) == {"noise", "letters", "shapes"}
     for row in results["outsiders"].values():
         low, high = row["auroc_interval"]
         assert 0 <= low <= row["auroc"] <= high <= 1
-    assert len(results["robustness"]["accuracy"]) == 9
+    assert len(results["spoiled"]["accuracy"]) == 9 and results["spoiled"]["num_images"] == 24
     assert [row["share"] for row in results["refused"]] == [0.01, 0.02, 0.05, 0.1]
     written = [line.rpartition("_")[2] for line in said.splitlines() if line.startswith("Wrote")]
     assert written[-2:] == ["report.html", "Wrote r.json"]
     assert "39/39" in said  # progress
 
 
-def test_any_network_has_a_report(run_script, tiny_data, tmp_path):
-    """A convolutional one has no first layer to show; and nothing is known of its training."""
+def test_a_convolutional_network_without_json_has_a_report(run_script, tiny_data, tmp_path):
+    """It has no first layer to show; and nothing is known of its training."""
     import model as models
 
     models.fold(models.build_tiny()).save(tmp_path / "t.keras")
@@ -96,6 +97,8 @@ def test_any_network_has_a_report(run_script, tiny_data, tmp_path):
     text = (tmp_path / "plots" / "t_report.html").read_text()
     assert "id='weights'" not in text and "id='embedding'" in text
     assert "How it was trained is not known" in text
+    assert "no temperature is known" in text and "as it is of 1%" not in text
+    assert "Below 80.0% it is called not sure." in text
 
 
 def test_too_few_images_and_folders_that_cannot_be_written_are_refused(
@@ -113,3 +116,21 @@ def test_too_few_images_and_folders_that_cannot_be_written_are_refused(
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
     done = run_script("evaluate.py", *args, "--views", 3)
     assert done.returncode == 2 and "--report" in done.stderr
+
+
+def test_a_network_of_another_make_is_refused_before_anything_is_measured(
+    run_script, tiny_data, tmp_path
+):
+    import keras
+
+    layers = [keras.layers.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10)]
+    keras.Sequential([*layers, keras.layers.Softmax()]).save(tmp_path / "f.keras")
+    done = run_script("evaluate.py", "--report", "--data", tiny_data, "--model-path", "f.keras")
+    assert done.returncode == 2 and done.stdout == ""
+    assert "f.keras has the layers flatten" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("metadata", [{"command": "x"}, {"command": "x", "versions": [1]}, {}])
+def test_a_json_that_says_little_is_enough(metadata):
+    text = report_page._describe_training(metadata)
+    assert text == ("Trained by: x." if metadata else text) and "None" not in text

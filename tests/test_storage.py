@@ -159,23 +159,35 @@ def test_results_are_added_to_a_models_own_json_only(tmp_path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ('{"temperature": 1.5, "threshold": 0.6, "seed": 3}', (1.5, 0.6)),
-        ('{"temperature": 2, "threshold": 1}', (2.0, 1.0)),
-        ('{"seed": 3}', (1.0, 0.8)),
-        ('{"temperature": 0, "threshold": 1.1}', (1.0, 0.8)),
-        ('{"temperature": "warm", "threshold": null}', (1.0, 0.8)),
-        ('{"temperature": NaN, "threshold": -1}', (1.0, 0.8)),
-        ('{"temperature": true, "threshold": [0.5]}', (1.0, 0.8)),
-        ("[1, 2]", (1.0, 0.8)),
-        ('{"thresh', (1.0, 0.8)),
-        (None, (1.0, 0.8)),
+        ('{"temperature": 1.5, "threshold": 0.6, "seed": 3}', {"temperature", "threshold", "seed"}),
+        (
+            '{"temperature": 2, "threshold": 1, "num_train": 5}',
+            {"temperature", "threshold", "num_train"},
+        ),
+        ('{"temperature": 0, "threshold": 1.1, "num_train": -1}', set()),
+        ('{"temperature": "warm", "threshold": null, "num_train": "many"}', set()),
+        ('{"temperature": NaN, "threshold": -1}', set()),
+        ('{"temperature": true, "threshold": [0.5]}', set()),
+        ("[1, 2]", set()),
+        ('{"thresh', set()),
+        (None, set()),
     ],
 )
-def test_what_makes_no_sense_in_a_models_json_is_replaced(tmp_path, text, expected):
+def test_what_makes_no_sense_in_a_models_json_is_left_out(tmp_path, text, expected):
     if text is not None:
         (tmp_path / "m.json").write_text(text)
-    metadata = storage.read_metadata(tmp_path / "m.keras")
-    assert (metadata["temperature"], metadata["threshold"]) == expected
+    assert set(storage.read_metadata(tmp_path / "m.keras")) == expected
+    threshold = storage.read_threshold(tmp_path / "m.keras")
+    assert threshold == (json.loads(text)["threshold"] if "threshold" in expected else 0.8)
+
+
+def test_only_networks_of_this_project_can_be_looked_into():
+    import keras
+
+    storage.check_own(models.build_tiny(), "x")
+    foreign = keras.Sequential([keras.layers.Input((28, 28)), keras.layers.Softmax()])
+    with pytest.raises(ValueError, match=r"own.keras has the layers softmax.*, expected normalize"):
+        storage.check_own(foreign, "own.keras")
 
 
 def test_released_classifiers_are_loaded_but_for_the_one_that_is_looked_at():
