@@ -60,7 +60,8 @@ def format_reading(answers, thresholds):
     said = f"<span class='digits'>{text}</span>"
     if not unsure:
         return f"<p>This is {said}</p>"
-    who = "none of them is" if len(unsure) == len(texts) else f"{' and '.join(unsure)} not"
+    who = f"{' and '.join(unsure)} {'is' if len(unsure) == 1 else 'are'} not"
+    who = "none of them is" if len(unsure) == len(texts) else who
     return f"<p>Perhaps {said}, but {who} sure</p>"
 
 

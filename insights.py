@@ -1,7 +1,5 @@
 """Draws what a network has learned."""
 
-import textwrap
-
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -13,13 +11,18 @@ from scipy.stats import sem, t
 
 import figures
 import metrics
-from corruptions import CORRUPTIONS
 from data import IMAGE_SHAPE, NUM_CLASSES
 
 AGAINST_TO_FOR = LinearSegmentedColormap.from_list(
     "against_to_for", [figures.VERMILLION, "white", figures.BLUE]
 )
 
+# A digit's shape says which it is, where colours are hard to tell apart. Okabe and Ito's, and three
+# of P. Tol's ("Colour schemes", 2021).
+DIGIT_COLORS = (
+    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666", "#56B4E9", "#CC79A7", "#332288",
+    "#882255", "#999933",
+)  # fmt: skip
 MAX_NAMED = 60  # mistakes that there is room to name
 LOWEST_NAMED = 0.015  # height of a band that its number fits into
 
@@ -53,45 +56,6 @@ def draw_weights(weights, path, num_columns=16):
     figures.save(figure, path)
 
 
-def draw_robustness(results, path, num_columns=3):
-    """Draw accuracy against growing corruption, one plot for each kind.
-
-    Args:
-        results: what `robustness.score` returned, at most 5 networks.
-        path: PNG file to write.
-        num_columns: plots a row.
-    """
-    num_rows = -(-len(CORRUPTIONS) // num_columns)
-    figure = Figure(figsize=(8, 2.3 * num_rows + 0.9), **figures.STYLE)
-    all_axes = figure.subplots(num_rows, num_columns, sharey=True, squeeze=False)
-    for place, (kind, (_, unit, none, amounts)) in enumerate(CORRUPTIONS.items()):
-        axes = all_axes.ravel()[place]
-        for (name, row), (color, marker, style) in zip(
-            results.items(), figures.LINES, strict=False
-        ):
-            accuracies = [row["clean"], *row["accuracy"][kind]]
-            axes.plot(
-                [none, *amounts], accuracies, color=color, marker=marker, ls=style, ms=4, label=name
-            )
-        if amounts[-1] < none:
-            axes.invert_xaxis()
-        axes.set_title(kind, fontsize=11)
-        axes.set_xlabel(unit, fontsize=9)
-        axes.set(ylim=(0, 1.03), xticks=[none, *amounts])
-        axes.tick_params(labelsize=8)
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
-    all_axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1))
-    for row in all_axes:
-        row[0].set_ylabel("images read right", fontsize=9)
-    handles, labels = all_axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
-    means = ", ".join(f"{name} {row['mean']:.1%}" for name, row in results.items())
-    title = f"Where it breaks; mean of all: {means}"
-    figure.suptitle("\n".join(textwrap.wrap(title, 80)), fontsize=12)
-    figures.save(figure, path)
-
-
 def draw_embedding(places, labels, predictions, path, title):
     """Draw images as small digits in a plane, those read wrong crossed, with what was read.
 
@@ -108,13 +72,15 @@ def draw_embedding(places, labels, predictions, path, title):
     outline = [withStroke(linewidth=3, foreground="white")]
     for digit in range(NUM_CLASSES):
         chosen = places[labels == digit]
-        color = figures.LINES[digit % len(figures.LINES)][0]
+        color = DIGIT_COLORS[digit]
         axes.scatter(*chosen.T, s=13, marker=f"${digit}$", color=color, lw=0, alpha=0.7)
-        if len(chosen):
-            axes.text(
-                *np.median(chosen, axis=0), str(digit), fontsize=20, fontweight="bold", ha="center",
-                va="center", color=color, path_effects=outline, zorder=4,
-            )  # fmt: skip
+    present = np.unique(labels)
+    middles = _spread(np.array([np.median(places[labels == digit], axis=0) for digit in present]))
+    for digit, middle in zip(present, middles, strict=True):
+        axes.text(
+            *middle, str(digit), fontsize=20, fontweight="bold", ha="center", va="center",
+            color=DIGIT_COLORS[digit], path_effects=outline, zorder=4,
+        )  # fmt: skip
     axes.scatter(*places[wrong].T, s=30, marker="x", color="black", lw=1.2)
     for index in wrong[:MAX_NAMED]:
         axes.annotate(
@@ -246,6 +212,18 @@ def draw_learning_curve(curves, path, own=None):
     axes.legend(title="bars: 95% intervals")
     axes.set_title("What data is worth", fontsize=12)
     figures.save(figure, path)
+
+
+def _spread(places):
+    """Move places apart until none hides another; the figure is about 25 letters wide and high."""
+    scale = np.maximum(np.ptp(places, axis=0), 1e-9) * 1.8
+    places = places / scale
+    for _ in range(50):
+        offsets = places[:, None] - places
+        distances = np.linalg.norm(offsets, axis=2, keepdims=True)
+        near = (distances < 0.04) & (distances > 0)
+        places = places + 0.01 * (near * offsets / np.maximum(distances, 1e-9)).sum(axis=1)
+    return places * scale
 
 
 def _stack(sizes, gap):

@@ -1,10 +1,13 @@
-"""Draws how far a network's certainty can be relied on."""
+"""Draws how far a network can be relied on: its certainty, and spoiled images."""
+
+import textwrap
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 import figures
+from corruptions import CORRUPTIONS
 from figures import BLUE, GREY, LINES, VERMILLION
 
 EXAMPLES = 8  # of each kind of thing that is no digit
@@ -21,7 +24,7 @@ def draw_calibration(before, after, path, title):
         path: PNG file to write.
         title: heading of the figure.
     """
-    figure = Figure(figsize=(8, 4.6), **figures.STYLE)
+    figure = Figure(figsize=(8, 5), **figures.STYLE)
     all_axes = figure.subplots(2, 2, sharex=True, height_ratios=[3, 1])
     for column, (name, row) in enumerate([("without", before), ("with", after)]):
         above, below = all_axes[:, column]
@@ -50,7 +53,8 @@ def draw_calibration(before, after, path, title):
             axes.spines[["top", "right"]].set_visible(False)
     all_axes[0, 0].set_ylabel("how often it is right")
     all_axes[1, 0].set_ylabel("images")
-    all_axes[0, 0].legend(loc="lower right", fontsize=9)
+    handles, labels = all_axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=9)
     figure.suptitle(title, fontsize=12)
     figures.save(figure, path)
 
@@ -116,4 +120,41 @@ def draw_outsiders(images, confidences, threshold, path, title):
     histograms[-1].xaxis.set_major_formatter(PercentFormatter(1))
     histograms[-1].set_xlabel(f"how sure it is; dashed: not sure, below {threshold:.1%}")
     figure.suptitle(title, fontsize=12)
+    figures.save(figure, path)
+
+
+def draw_robustness(results, path, num_columns=3):
+    """Draw accuracy against growing corruption, one plot for each kind.
+
+    Args:
+        results: what `robustness.score` returned, at most 5 networks.
+        path: PNG file to write.
+        num_columns: plots a row.
+    """
+    num_rows = -(-len(CORRUPTIONS) // num_columns)
+    figure = Figure(figsize=(8, 2.3 * num_rows + 0.9), **figures.STYLE)
+    all_axes = figure.subplots(num_rows, num_columns, sharey=True, squeeze=False)
+    for place, (kind, (_, unit, none, amounts)) in enumerate(CORRUPTIONS.items()):
+        axes = all_axes.ravel()[place]
+        for (name, row), (color, marker, style) in zip(results.items(), LINES, strict=False):
+            accuracies = [row["clean"], *row["accuracy"][kind]]
+            axes.plot(
+                [none, *amounts], accuracies, color=color, marker=marker, ls=style, ms=4, label=name
+            )
+        if amounts[-1] < none:
+            axes.invert_xaxis()
+        axes.set_title(kind, fontsize=11)
+        axes.set_xlabel(unit, fontsize=9)
+        axes.set(ylim=(0, 1.03), xticks=[none, *amounts])
+        axes.tick_params(labelsize=8)
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    all_axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1))
+    for row in all_axes:
+        row[0].set_ylabel("images read right", fontsize=9)
+    handles, labels = all_axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    means = ", ".join(f"{name} {row['mean']:.1%}" for name, row in results.items())
+    title = f"Where it breaks; mean of all: {means}"
+    figure.suptitle("\n".join(textwrap.wrap(title, 80)), fontsize=12)
     figures.save(figure, path)

@@ -176,7 +176,7 @@ def draw(name, network, released, measured, metadata, images, labels, paths):
             {kind: row["confidences"] for kind, row in kinds.items()},
             measured["threshold"], path, f"How sure {name} is of what is no digit",
         ),
-        "robustness": lambda path: insights.draw_robustness({name: measured["robustness"]}, path),
+        "robustness": lambda path: reliability.draw_robustness({name: measured["robustness"]}, path),
     }  # fmt: skip
     if "hidden_1" in [layer.name for layer in network.layers]:
         weights = network.get_layer("hidden_1").get_weights()[0]

@@ -9,7 +9,7 @@ from scipy.stats import norm
 import cli
 import data
 import files
-import insights
+import reliability
 import storage
 from corruptions import CORRUPTIONS, corrupt
 
@@ -39,7 +39,7 @@ def evaluate(args, images, labels):
     results = score(networks, data.normalize(images), labels, lambda: progress.add(1))
     print(format_scores(results))
     with cli.one_line_errors():
-        insights.draw_robustness(results, figure_path)
+        reliability.draw_robustness(results, figure_path)
     amounts = {kind: row[3] for kind, row in CORRUPTIONS.items()}
     return kept | {"robustness": {"amounts": amounts, "models": results}}, [figure_path]
 

@@ -44,11 +44,11 @@ def strip_tags(text):
         ({"dense": [], "cnn": []}, "Draw a digit, or several."),
         ({"dense": [(7, 0.99)], "cnn": [(7, 0.99)]}, "This is 7"),
         ({"dense": [(7, 0.99), (2, 0.9)], "cnn": [(7, 0.9), (2, 0.9)]}, "This is 72"),
-        ({"dense": [(7, 0.6)], "cnn": [(7, 0.99)]}, "Perhaps 7, but dense not sure"),
+        ({"dense": [(7, 0.6)], "cnn": [(7, 0.99)]}, "Perhaps 7, but dense is not sure"),
         ({"dense": [(7, 0.6)], "cnn": [(7, 0.89)]}, "Perhaps 7, but none of them is sure"),
         (
             {"dense": [(7, 0.79)], "tiny": [(7, 0.6)], "cnn": [(7, 1)]},
-            "Perhaps 7, but dense and tiny not sure",
+            "Perhaps 7, but dense and tiny are not sure",
         ),
         ({"dense": [(1, 0.9)], "cnn": [(7, 0.9)]}, "They disagree: dense 1, cnn 7"),
     ],

@@ -8,6 +8,7 @@ from PIL import Image
 import corruptions
 import data
 import insights
+import reliability
 import robustness
 
 CORRUPTIONS = corruptions.CORRUPTIONS
@@ -163,7 +164,9 @@ def make_results(value):
 def test_the_figure_has_a_plot_for_each_kind(tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(insights.figures, "save", lambda figure, path: drawn.append(figure))
-    insights.draw_robustness({"one": make_results(0.5), "two": make_results(0.7)}, tmp_path / "x")
+    reliability.draw_robustness(
+        {"one": make_results(0.5), "two": make_results(0.7)}, tmp_path / "x"
+    )
     axes = drawn[0].axes
     assert [ax.get_title() for ax in axes] == list(CORRUPTIONS)
     for ax, (_, unit, none, amounts) in zip(axes, CORRUPTIONS.values(), strict=True):
