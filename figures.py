@@ -9,6 +9,7 @@ import textwrap
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 import files
@@ -254,12 +255,11 @@ def format_probability(probability):
     return f"{probability:.1%}"
 
 
-def escape(name):
-    """A file's name as text for a figure, in which matplotlib would take $...$ for a formula."""
-    return name.replace("$", r"\$")
-
-
 def save(figure, path):
     """Write a figure as PNG, whole or not at all."""
+    for text in figure.findobj(Text):
+        # Of a file's name; formulas here have a backslash.
+        if "$" in text.get_text() and "\\" not in text.get_text():
+            text.set_parse_math(False)
     with files.replacing(path) as temporary:
         figure.savefig(temporary, format="png")

@@ -45,7 +45,7 @@ def evaluate(args, images, labels):
                 "report: leave out --report"
             )
         path = storage.find(args.model, args.model_path)
-        name = figures.escape(path.stem)
+        name = path.stem
         page_path = plots / f"{path.stem}_report.html"
         paths = {figure: plots / f"{path.stem}_{figure}.png" for figure, _, _ in SECTIONS}
         for file in (page_path, *paths.values()):
@@ -60,7 +60,7 @@ def evaluate(args, images, labels):
     measured = measure(network, metadata, images, labels, lambda: progress.add(1))
     with cli.one_line_errors():
         drawn = draw(name, network, released, measured, metadata, images, labels, paths)
-        page = format_page(path.stem, metadata, measured, drawn)
+        page = format_page(name, metadata, measured, drawn)
         with files.replacing(page_path) as temporary:
             Path(temporary).write_text(page, encoding="utf-8")
     progress.add(1)
@@ -176,7 +176,9 @@ def draw(name, network, released, measured, metadata, images, labels, paths):
             {kind: row["confidences"] for kind, row in kinds.items()},
             measured["threshold"], path, f"How sure {name} is of what is no digit",
         ),
-        "robustness": lambda path: reliability.draw_robustness({name: measured["robustness"]}, path),
+        "robustness": lambda path: reliability.draw_robustness(
+            {name: measured["robustness"]}, path
+        ),
     }  # fmt: skip
     if "hidden_1" in [layer.name for layer in network.layers]:
         weights = network.get_layer("hidden_1").get_weights()[0]

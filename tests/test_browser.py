@@ -7,6 +7,8 @@ import pytest
 from conftest import ROOT, serving
 from test_photos import make_bomb
 
+import learn
+
 NOTE = ROOT / "examples" / "note.jpg"
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -228,7 +230,7 @@ def test_hostile_files_get_a_message_and_the_next_is_read(open_page, tmp_path, k
 @pytest.mark.parametrize("options", [DESKTOP, PHONE])
 def test_what_there_is_to_learn_fits_the_screen(open_page, options):
     page = open_page("Learn", **options)
-    assert page.locator("#learn figure").count() == 6
+    assert page.locator("#learn figure").count() == len(learn.LESSONS)
     assert page.evaluate(
         "[...document.querySelectorAll('#learn img')].every((image) => image.naturalWidth > 600)"
     )

@@ -13,6 +13,14 @@ def all_text(figure):
     return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
 
 
+def test_signs_of_formulas_in_a_name_are_only_signs(tmp_path):
+    images = np.zeros((2, 28, 28))
+    readings = {"a$_$b": np.eye(10)[:2]}
+    path = tmp_path / "figure.png"
+    figures.draw_readings(images, readings, [0, 1], ["$", "$$"], path, "$_$ and $^$")
+    assert path.stat().st_size > 1000
+
+
 def test_a_figure_is_written_as_png(tmp_path):
     figures.draw_confusion_matrix(np.eye(10, dtype=int), tmp_path / "matrix.png", "title")
     assert (tmp_path / "matrix.png").read_bytes().startswith(b"\x89PNG")
