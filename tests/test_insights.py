@@ -28,6 +28,13 @@ def test_the_flow_has_a_band_for_each_kind_of_mistake(drawn):
     assert {"6", "3"} <= set(said) and "1" not in said  # a single one needs no number
     assert any("6 of 96 missed" in text and "4" in text for text in said)
     assert any("6 others read as it" in text and "9" in text for text in said)
+    widest = max(bands, key=lambda band: np.ptp(band.get_path().vertices[[0, -1], 1]))
+    corners = widest.get_path().vertices
+    heights = {text.get_text(): text.get_position()[1] for text in drawn[0].findobj(Text)}
+    missed = next(y for text, y in heights.items() if "6 of 96 missed" in text)
+    taken = next(y for text, y in heights.items() if "6 others read as it" in text)
+    assert corners[[0, -1], 1].mean() == pytest.approx(missed)
+    assert corners[[3, 4], 1].mean() == pytest.approx(taken)
     assert counts[4, 4] == 90  # what was passed is left as it was
 
 

@@ -10,6 +10,7 @@ import data
 import loop
 import model as models
 import recipes
+import spoil
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +78,25 @@ def test_the_first_epoch_is_what_keras_computes_from_the_same_batches(fit, sets)
     images, labels = data.normalize(sets[0][0]), sets[0][1]
     for batch, batch_warps in zip(order, warps, strict=True):
         trained.train_on_batch(np.asarray(augment.warp(images[batch], batch_warps)), labels[batch])
+    for ours, theirs in zip(network.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=2e-4)
+
+
+def test_the_first_spoiled_epoch_is_what_keras_computes_from_the_same_batches(fit, sets):
+    network, _ = fit(epochs=1, share_spoiled=0.5)
+    keras.utils.set_random_seed(0)
+    expected = models.build_dense()
+    trained = recipes.compile_model(expected, 9, 5e-3)
+    rng = np.random.default_rng((0, 0))
+    order = rng.permutation(600)[:576].reshape(9, 64)
+    warps = augment.random_warps(rng, 18).reshape(9, 2, 2, 28)
+    rng.random(18)  # which of them are left out: none
+    spoils = spoil.random_spoils(rng, 9).reshape(9, 1, 7)
+    images, labels = data.normalize(sets[0][0]), sets[0][1]
+    for batch, batch_warps, batch_spoils in zip(order, warps, spoils, strict=True):
+        warped = np.array(augment.warp(images[batch], batch_warps))
+        warped[:32] = spoil.spoil(warped[:32], batch_spoils, spoil.make_noise(0))
+        trained.train_on_batch(warped, labels[batch])
     for ours, theirs in zip(network.get_weights(), expected.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=2e-4)
 

@@ -3,6 +3,7 @@ import pytest
 from conftest import ROOT
 from PIL import Image
 
+import centre
 import layout
 import photos
 import reader
@@ -67,6 +68,13 @@ def test_digits_are_sure_from_the_classifiers_threshold_on(networks, note):
         shares.append(np.mean([digit["sure"] for digit in digits]))
     assert shares[0] == 1 and shares[2] == 0
     assert 0.8 < shares[1] < 1  # there is a 4 on it that may be a 6
+    page = reader.to_grey(note)
+    digits = layout.list_digits(reader.read(note, finder, classifier, 0.97))
+    boxes = np.array([digit["box"] for digit in digits])
+    boxes[:, 2:] += boxes[:, :2]
+    alone, _ = centre.classify(classifier, [centre.cut_out(page, box) for box in boxes])
+    expected = [alone[place, digit["label"]] >= 0.97 for place, digit in enumerate(digits)]
+    assert [digit["sure"] for digit in digits] == expected
 
 
 def test_a_page_on_its_side_gives_boxes_on_the_photo_as_it_is(networks, note):

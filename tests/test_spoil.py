@@ -94,6 +94,9 @@ def test_spoils_are_drawn_from_the_ranges_that_the_constants_say():
         assert len(chosen) / 4000 == pytest.approx(spoil.SHARE_OF_EACH, abs=0.03)
         assert chosen.min() == pytest.approx(low, abs=0.02)
         assert chosen.max() == pytest.approx(high, abs=0.02)
+    # Each with a chance of its own: one in 16 has all four.
+    chosen = (spoils[:, [THICKER, SIDE, SIGMA, BLUR]] != 0).sum(axis=1)
+    assert (chosen == 4).mean() == pytest.approx(1 / 16, abs=0.02)
     for column in (ROW, COLUMN):
         assert spoils[:, column].min() == pytest.approx(spoil.COVER_MIDDLE[0], abs=0.02)
         assert spoils[:, column].max() == pytest.approx(spoil.COVER_MIDDLE[1], abs=0.02)
