@@ -35,6 +35,11 @@ def test_the_flow_has_a_band_for_each_kind_of_mistake(drawn):
     taken = next(y for text, y in heights.items() if "6 others read as it" in text)
     assert corners[[0, -1], 1].mean() == pytest.approx(missed)
     assert corners[[3, 4], 1].mean() == pytest.approx(taken)
+    # Digits are stacked as high as what is missed of them, with the same gap after each.
+    middles = [y for text, y in heights.items() if "missed" in text]
+    sizes = (counts.sum(axis=1) - np.diag(counts)) / 10
+    gaps = np.diff(middles - sizes / 2) - sizes[:-1]
+    np.testing.assert_allclose(gaps, gaps[0], atol=1e-9)
     assert counts[4, 4] == 90  # what was passed is left as it was
 
 
