@@ -10,6 +10,7 @@ import data
 import insights
 import reliability
 import robustness
+import storage
 
 CORRUPTIONS = corruptions.CORRUPTIONS
 
@@ -214,3 +215,23 @@ def test_evaluate_refuses_what_does_not_go_together(run_script):
         result = run_script("evaluate.py", *arguments)
         assert result.returncode == 2 and expected in result.stderr
         assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_released_networks_hold_on_spoiled_images():
+    images, labels = load_images(300)
+    networks = {
+        name: storage.load(storage.RELEASED_MODELS / f"{name}.keras")
+        for name in ("dense", "tiny", "cnn")
+    }
+    results = robustness.score(networks, images, labels)
+    assert results["cnn"]["mean"] > 0.96
+    assert results["tiny"]["mean"] > 0.94 and results["dense"]["mean"] > 0.93
+    for row in results.values():
+        assert row["clean"] > 0.98
+
+
+def test_a_single_image_has_an_interval_of_everything():
+    images, labels = load_images(1)
+    network = storage.load(storage.RELEASED_MODELS / "dense.keras")
+    results = robustness.score({"one": network}, images, labels)
+    assert results["one"]["mean_interval"] == (0.0, 1.0)
