@@ -25,6 +25,7 @@ SHARE_SPOILED = {"dense": 0.25, "cnn": 0.5, "tiny": 0.25}
 WEIGHT_DECAY = {"dense": None, "cnn": 0.05, "tiny": None}
 TEMPERATURE = 2.0
 SHARE_OF_LABELS = 0.3
+ARGUMENTS = ("epochs", "batch_size", "learning_rate", "warp_strength", "share_spoiled")
 
 
 def choose(model, augment, teacher):
@@ -36,7 +37,7 @@ def choose(model, augment, teacher):
         teacher: whether there is one; anything that is true or not.
 
     Returns:
-        dict of `epochs`, `batch_size`, `learning_rate`, `warp_strength` and `share_spoiled`.
+        dict of the `ARGUMENTS`.
     """
     recipe = RECIPES[model] | (TAUGHT[model] if teacher else {})
     recipe["share_spoiled"] = SHARE_SPOILED[model] if augment == "spoil" else 0.0

@@ -131,17 +131,7 @@ def main(argv=None):
     settings = {
         "model": args.model,
         "seed": args.seed,
-        "arguments": {
-            name: getattr(args, name)
-            for name in (
-                "augment",
-                "epochs",
-                "batch_size",
-                "learning_rate",
-                "warp_strength",
-                "share_spoiled",
-            )
-        },
+        "arguments": {name: getattr(args, name) for name in ("augment", *recipes.ARGUMENTS)},
         "layers": [layer.name for layer in network.layers],
         "teacher": teacher_settings,
         "dtype_policy": keras.config.dtype_policy().name,
