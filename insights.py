@@ -194,8 +194,8 @@ def draw_learning_curve(curves, path, own=None):
         )
         for size, error in zip(sizes, errors, strict=True):
             axes.annotate(
-                f"{error:.1%}", (size, error), xytext=(0, 7), textcoords="offset points",
-                fontsize=7, ha="center", color=color,
+                f"{error:.1%}", (size, error), xytext=(5, 4), textcoords="offset points",
+                fontsize=8, color=color,
             )  # fmt: skip
     if own:
         name, size, num_correct, num_images = own

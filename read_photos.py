@@ -68,7 +68,7 @@ def run(args):
     with cli.one_line_errors():
         written = write(args, readings)
     if readings:
-        print(f"Read with {finder_path} and {model_path} (not sure: below {threshold:.1%}).")
+        print(f"Read with {finder_path} and {model_path}, which is not sure below {threshold:.1%}.")
     for path, figure_path, lines, _ in readings:
         print(f"{show(path)}: {summarize(lines)}")
         print(format_lines(lines), end="")
