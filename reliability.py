@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 import figures
+import metrics
 from corruptions import CORRUPTIONS
 from figures import BLUE, GREY, LINES, VERMILLION
 
@@ -134,10 +135,16 @@ def draw_robustness(results, path, num_columns=3):
     num_rows = -(-len(CORRUPTIONS) // num_columns)
     figure = Figure(figsize=(8, 2.3 * num_rows + 0.9), **figures.STYLE)
     all_axes = figure.subplots(num_rows, num_columns, sharey=True, squeeze=False)
+    lowest = min(min(values) for row in results.values() for values in row["accuracy"].values())
     for place, (kind, (_, unit, none, amounts)) in enumerate(CORRUPTIONS.items()):
         axes = all_axes.ravel()[place]
         for (name, row), (color, marker, style) in zip(results.items(), LINES, strict=False):
-            accuracies = [row["clean"], *row["accuracy"][kind]]
+            accuracies = np.array([row["clean"], *row["accuracy"][kind]])
+            num_images = row["num_images"]
+            intervals = [
+                metrics.wilson_interval(round(x * num_images), num_images) for x in accuracies
+            ]
+            axes.fill_between([none, *amounts], *np.transpose(intervals), color=color, alpha=0.2)
             axes.plot(
                 [none, *amounts], accuracies, color=color, marker=marker, ls=style, ms=4, label=name
             )
@@ -145,7 +152,7 @@ def draw_robustness(results, path, num_columns=3):
             axes.invert_xaxis()
         axes.set_title(kind, fontsize=11)
         axes.set_xlabel(unit, fontsize=9)
-        axes.set(ylim=(0, 1.03), xticks=[none, *amounts])
+        axes.set(ylim=(max(0, lowest - 0.05), 1.01), xticks=[none, *amounts])
         axes.tick_params(labelsize=8)
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
@@ -155,6 +162,6 @@ def draw_robustness(results, path, num_columns=3):
     handles, labels = all_axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     means = ", ".join(f"{name} {row['mean']:.1%}" for name, row in results.items())
-    title = f"Where it breaks; mean of all: {means}"
-    figure.suptitle("\n".join(textwrap.wrap(title, 80)), fontsize=12)
+    title = textwrap.wrap(f"mean of all: {means}", 80)
+    figure.suptitle("\n".join(["Where it breaks, with 95% intervals", *title]), fontsize=12)
     figures.save(figure, path)

@@ -84,7 +84,7 @@ def measure(network, metadata, images, labels, on_progress):
         the variance; `temperature` (None if not known), `before` and `after` (as
         `certainty.measure_reliability`); `refusal` (as `certainty.measure_refusal`); `threshold`;
         `outsiders` (dict by kind of `images`, `confidences`, `auroc`, `auroc_interval` and
-        `not_sure`, a share); `num_spoiled` (images) and `robustness` (as `robustness.score`).
+        `not_sure`, a share); `robustness` (as `robustness.score`, of every fifth image).
     """
     inner = keras.Model(network.inputs[0], [network.get_layer("logits").input, network.outputs[0]])
     hidden, probabilities = inner.predict(data.normalize(images), batch_size=500, verbose=0)
@@ -120,7 +120,6 @@ def measure(network, metadata, images, labels, on_progress):
         "refusal": certainty.measure_refusal(labels, probabilities),
         "threshold": threshold,
         "outsiders": kinds,
-        "num_spoiled": len(spoiled[1]),
         "robustness": robustness.score({"": network}, *spoiled, on_progress)[""],
     }
 
@@ -208,5 +207,5 @@ def summarize(measured):
         "with_temperature": measured["after"],
         "refused": measured["refusal"]["refused"],
         "outsiders": {kind: {key: row[key] for key in numbers} for kind, row in kinds},
-        "spoiled": {"num_images": measured["num_spoiled"]} | measured["robustness"],
+        "spoiled": measured["robustness"],
     }

@@ -151,7 +151,7 @@ def _list_facts(metadata, measured):
             "{} {:.3f} ({:.3f} to {:.3f})".format(kind, row["auroc"], *row["auroc_interval"])
             for kind, row in measured["outsiders"].items()
         ),
-        "spoiled": measured["num_spoiled"],
+        "spoiled": robust["num_images"],
         "num_sets": sum(map(len, robust["accuracy"].values())),
         "mean": robust["mean"],
         "mean_low": robust["mean_interval"][0],

@@ -54,9 +54,9 @@ def score(networks, images, labels, progress=None):
         progress: called after each of the 36 sets of spoiled images; or None.
 
     Returns:
-        dict by name of a dict of `clean` (accuracy), `accuracy` (dict by corruption of a list, one
-        for each amount), `mean` (of all amounts of all corruptions) and `mean_interval` (95%,
-        normal, for the images being a sample).
+        dict by name of a dict of `clean` (accuracy), `num_images`, `accuracy` (dict by corruption
+        of a list, one for each amount), `mean` (of all amounts of all corruptions) and
+        `mean_interval` (95%, normal, for the images being a sample).
     """
     results = {name: {"clean": _is_right(network, images, labels).mean(), "accuracy": {}}
                for name, network in networks.items()}  # fmt: skip
@@ -76,6 +76,7 @@ def score(networks, images, labels, progress=None):
         mean = float(share.mean())
         results[name] |= {
             "clean": float(results[name]["clean"]),
+            "num_images": len(labels),
             "mean": mean,
             "mean_interval": (max(mean - margin, 0.0), min(mean + margin, 1.0)),
         }

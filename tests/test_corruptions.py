@@ -8,6 +8,7 @@ from PIL import Image
 import corruptions
 import data
 import insights
+import metrics
 import reliability
 import robustness
 import storage
@@ -156,6 +157,7 @@ def test_scores_are_shares_of_right_answers():
 def make_results(value):
     return {
         "clean": 0.99,
+        "num_images": 100,
         "mean": value,
         "mean_interval": (value, value),
         "accuracy": {kind: [value] * 4 for kind in CORRUPTIONS},
@@ -175,6 +177,9 @@ def test_the_figure_has_a_plot_for_each_kind(tmp_path, monkeypatch):
         assert len(ax.lines) == 2
         assert ax.lines[1].get_xdata().tolist() == [none, *amounts]
         assert ax.lines[1].get_ydata().tolist() == [0.99, 0.7, 0.7, 0.7, 0.7]
+        low, high = metrics.wilson_interval(70, 100)
+        heights = ax.collections[1].get_paths()[0].vertices[:, 1]
+        assert heights.min() == pytest.approx(low) and high in heights
     assert "one 50.0%, two 70.0%" in drawn[0].get_suptitle()
     assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["one", "two"]
 
