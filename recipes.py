@@ -1,7 +1,7 @@
 """How each network is trained best: found on validation images (benchmarks/README.md)."""
 
 RECIPES = {
-    "dense": {"epochs": 150, "batch_size": 512, "learning_rate": 8e-3, "warp_strength": 1.0},
+    "dense": {"epochs": 150, "batch_size": 512, "learning_rate": 4e-3, "warp_strength": 1.0},
     "cnn": {"epochs": 30, "batch_size": 256, "learning_rate": 3e-3, "warp_strength": 1.5},
     "tiny": {"epochs": 40, "batch_size": 256, "learning_rate": 8e-3, "warp_strength": 0.7},
 }
