@@ -67,7 +67,7 @@ def test_the_page_is_whole_and_needs_nothing_else(page):
     assert {link for link in checker.links if link not in pictures} == {f"#{k}" for k in FIGURES}
     assert not re.search(r"https?://|<script|<link|@import|url\(|javascript:", text)
     assert "@media print" in text
-    assert "python train.py --x (seed 3; keras 3)" in text
+    assert "python train.py --x (seed 3, keras 3)" in text
     assert not re.search(r"\{[a-z_]+[:}]", text.partition("</style>")[2])  # every fact is filled in
 
     assert f"({results['num_correct']}/120)" in text and f"({results['num_correct']}/120)" in said
