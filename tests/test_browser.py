@@ -1,6 +1,5 @@
 import json
 import shutil
-import time
 
 import numpy as np
 import pytest
@@ -153,15 +152,13 @@ def test_a_stroke_survives_what_happens_beside_it(open_page):
     expect_reading(page, "7")
 
 
-def test_the_first_drawing_of_several_digits_is_as_fast(browser, tmp_path):
+def test_the_first_drawing_of_several_digits_needs_nothing_compiled_anew(browser, tmp_path):
     with serving(tmp_path) as (_, url, log):
         page = browser.new_context(**DESKTOP).new_page()
         page.goto(url)
         page.wait_for_load_state("networkidle")
         draw(page, 7, 1)
-        start = time.perf_counter()
         expect_reading(page, "71")
-        assert time.perf_counter() - start < 1  # benchmarks/page_speed.py measures it well
         page.context.close()
         assert "WARNING" not in log.read_text()
 
