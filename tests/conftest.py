@@ -85,6 +85,8 @@ def serving(folder, *arguments, **environment):
             cwd=folder,
             stdout=output,
             stderr=subprocess.STDOUT,
+            # Where tests run in the background, Ctrl-C is ignored unless it is asked for.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             env=os.environ | {"TMPDIR": str(folder)} | environment,
         )
     try:
