@@ -11,18 +11,17 @@ SHARES = (0.01, 0.02, 0.05, 0.1)  # of the images, refused
 NUM_RESAMPLES = 1000  # of the bootstrap, for 95% intervals
 
 
-def choose_threshold(probabilities, refused=REFUSED):
+def choose_threshold(probabilities):
     """Choose the certainty below which a network is said to be not sure.
 
     Args:
         probabilities: floats of shape (n, 10), of held-out digits that the network was not trained
             on.
-        refused: share of them to fall below it.
 
     Returns:
         float in [0, 1].
     """
-    return float(np.quantile(probabilities.max(axis=1), refused))
+    return float(np.quantile(probabilities.max(axis=1), REFUSED))
 
 
 def measure_reliability(labels, probabilities):

@@ -41,7 +41,7 @@ def parse_args(argv=None):
     several.add_argument(
         "--report",
         action="store_true",
-        help="write one HTML page that shows the model from all sides, in a minute or two "
+        help="write one HTML page that shows the model from all sides, in about a minute "
         "(default: a short report here)",
     )
     parser.add_argument(

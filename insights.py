@@ -7,7 +7,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import PercentFormatter
-from scipy.stats import sem, t
+from scipy import stats
 
 import figures
 import metrics
@@ -186,9 +186,9 @@ def draw_learning_curve(curves, path, own=None):
         rows = [row for row in rows if len(row["accuracies"]) > 1]
         sizes = [row["num_images"] for row in rows]
         errors = [1 - np.mean(row["accuracies"]) for row in rows]
-        margins = [
-            sem(row["accuracies"]) * t.ppf(0.975, len(row["accuracies"]) - 1) for row in rows
-        ]
+        seeds = np.array([len(row["accuracies"]) for row in rows])
+        deviations = np.array([stats.sem(row["accuracies"]) for row in rows])
+        margins = deviations * stats.t.ppf(0.975, seeds - 1)
         axes.errorbar(
             sizes, errors, margins, color=color, marker=marker, ls=style, capsize=3, label=name
         )

@@ -19,10 +19,11 @@ import reliability
 import robustness
 import storage
 from corruptions import CORRUPTIONS
-from report_page import SECTIONS, SPOILED_STEP, format_page
+from report_page import SECTIONS, format_page
 
 LEARNING_CURVE = Path(__file__).parent / "benchmarks" / "results" / "learning_curve.json"
 NUM_HARDEST = 21
+SPOILED_STEP = 5  # one in so many images is spoiled, so that a page takes a minute
 FEWEST_IMAGES = 20  # that say anything about how sure a network is
 
 
@@ -46,8 +47,8 @@ def evaluate(args, images, labels):
             )
         path = storage.find(args.model, args.model_path)
         name = path.stem
-        page_path = plots / f"{path.stem}_report.html"
-        paths = {figure: plots / f"{path.stem}_{figure}.png" for figure, _, _ in SECTIONS}
+        page_path = plots / f"{name}_report.html"
+        paths = {figure: plots / f"{name}_{figure}.png" for figure, _, _ in SECTIONS}
         for file in (page_path, *paths.values()):
             files.check_writable(file)
         network, metadata = storage.load(path), storage.read_metadata(path)
@@ -62,7 +63,7 @@ def evaluate(args, images, labels):
         drawn = draw(name, network, released, measured, metadata, images, labels, paths)
         page = format_page(name, metadata, measured, drawn)
         with files.replacing(page_path) as temporary:
-            Path(temporary).write_text(page, encoding="utf-8")
+            temporary.write_text(page, encoding="utf-8")
     progress.add(1)
     print(metrics.format_report(measured["scores"]))
     return kept | {"model_path": str(path)} | summarize(measured), [*drawn.values(), page_path]

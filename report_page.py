@@ -10,7 +10,6 @@ from PIL import Image
 import metrics
 
 STYLE = Path(__file__).parent / "web" / "report.css"
-SPOILED_STEP = 5  # one in so many images is spoiled, so that a page takes a minute
 # Figure, heading, and what it says; in the order of the page.
 SECTIONS = (
     (

@@ -10,6 +10,7 @@ chosen by it. Writes benchmarks/results/learning_curve.json, which evaluate.py -
 import argparse
 import json
 import sys
+import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -61,8 +62,6 @@ def main():
     parser.add_argument("--seeds", type=int, default=5)
     args = parser.parse_args()
     cli.import_keras()
-    import tempfile
-
     import loop
     import metrics
 

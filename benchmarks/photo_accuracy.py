@@ -119,9 +119,8 @@ def main():
     model_path = args.model_path or storage.RELEASED_MODELS / "cnn.keras"
     print(f"Reading with {finder_path} and {model_path}.")
     finder, classifier = storage.load_finder(finder_path), storage.load(model_path)
-    reader.read(
-        np.full((300, 300, 3), 255, np.uint8), finder, classifier, 0.0
-    )  # first use takes longer
+    blank = np.full((300, 300, 3), 255, np.uint8)
+    reader.read(blank, finder, classifier, 0.0)  # first use takes longer
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     rows = read_folder(args.folder, finder, classifier, shutil.which("tesseract"))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory
