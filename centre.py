@@ -9,6 +9,8 @@ from skimage.filters import threshold_otsu
 from data import IMAGE_SHAPE
 
 HEIGHT = 56  # pixels of the longer side while ink is told from paper
+PAPER = 0.3  # share of a box's pixels that are paper for sure: the brightest
+FITS = 6  # of the light on it, after which the pixels taken for paper hardly change
 BOX = 20  # pixels of the longer side in the end
 EDGE = 5.0  # pixels of the 56 from no ink to full: MNIST's strokes have soft edges
 BATCH_SIZE = 300
@@ -46,8 +48,8 @@ def cut_out(page, box):
         bool array, its longer side about 56 pixels: where there is ink. What only touches the
         box's edge, and specks, are left out.
     """
-    region = cut_region(page, box, margin=0.1)
-    ink = region < threshold_otsu(region) if np.ptp(region) > MIN_CONTRAST else region < -1
+    region = _take_shade_away(cut_region(page, box, margin=0.1))
+    ink = region <= threshold_otsu(region) if np.ptp(region) > MIN_CONTRAST else region < -1
     parts, num_parts = ndimage.label(ink, np.ones((3, 3)))
     if num_parts < 2:
         return ink
@@ -114,6 +116,17 @@ def classify(classifier, inks):
     answers = [ops.convert_to_numpy(classifier(part, training=False)) for part in parts]
     probabilities = np.concatenate(answers)
     return probabilities.reshape(len(inks), len(STRETCHES), -1).mean(axis=1), images[:, -1]
+
+
+def _take_shade_away(region):
+    """Less a plane through its paper: light may fall off by more than a thin stroke is darker."""
+    down, across = np.indices(region.shape).reshape(2, -1)
+    planes, values = np.stack([np.ones(region.size), down, across], axis=1), region.ravel()
+    paper, left = np.ones(region.size, bool), values
+    for _ in range(FITS):
+        left = values - planes @ np.linalg.lstsq(planes[paper], values[paper])[0]
+        paper = left >= np.quantile(left, 1 - PAPER)
+    return left.reshape(region.shape)
 
 
 def _crop(ink):

@@ -18,9 +18,12 @@ MAX_DIGITS = 1000  # the surest are kept
 # tried out on a smaller copy; it is seen as it is unless another view is clearly better.
 COARSE_PIXELS = 300_000
 MAX_JUDGED = 50  # digits
-CLEAR_WORTH, LIKELY = 0.3, 0.85  # that of a sure digit; mean certainty
+UNSURE = 0.6  # certainty of a digit that does not count
+CLEAR_WORTH, LIKELY = 1.1, 0.85  # little more than that of a sure digit; mean certainty
 USUAL_BONUS = 1.1
-SURE = 0.95  # mean certainty of digits in rows above which a page is not tried on its side
+# Above these, digits in rows show that a page is not on its side: worth and mean certainty.
+MANY_WORTH, SURE = 4, 0.95
+FEW_WORTH = 1.5  # marks worth less must be twice as sure elsewhere: many look like a digit turned
 
 
 def read(photo, finder, classifier, threshold):
@@ -79,13 +82,17 @@ def choose_view(page, finder, classifier):
         judged[view] = worth, certainty, _ = _judge(look_at(*view), found[view])
         if view == (guess, 0) == (False, 0) and certainty > LIKELY and worth > CLEAR_WORTH:
             break  # ink is dark, as in nearly all photos
-    if not any(certainty > SURE and in_rows >= 0.5 for _, certainty, in_rows in judged.values()):
+    if not any(
+        worth > MANY_WORTH and certainty > SURE and in_rows >= 0.5
+        for worth, certainty, in_rows in judged.values()
+    ):
         look_at(guess, 1)
         look_at(guess, 3)
         # The finder alone takes some digits on their side for others; the classifier seldom agrees.
         judged = {view: _judge(_see(page, *view), found[view], classifier) for view in found}
     worths = {view: worth for view, (worth, *_) in judged.items()}
-    worths[False, 0] *= USUAL_BONUS
+    usual = worths[False, 0]
+    worths[False, 0] = max(USUAL_BONUS * usual, min(2 * usual, FEW_WORTH))
     best = max(worths, key=worths.get)
     best = best if worths[best] else (guess, 0)
     return best, found[best]
@@ -98,7 +105,9 @@ def _judge(page, found, classifier=None):
         probabilities, *_ = _classify(page, boxes, probabilities, classifier)
     certainties = scores * probabilities.max(axis=1, initial=0)
     in_rows = layout.measure_rows(boxes)
-    worth = (np.maximum(certainties - 0.5, 0) ** 2).sum() * (0.5 + in_rows)
+    # A few sure digits are worth more than many doubtful ones, as marks on their side are; 1 is
+    # what a sure digit alone is worth.
+    worth = (np.maximum((certainties - UNSURE) / (1 - UNSURE), 0) ** 3).sum() * (1 + in_rows) / 1.5
     return worth, certainties.mean() if len(boxes) else 0.0, in_rows
 
 

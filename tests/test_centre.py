@@ -65,6 +65,25 @@ def test_ink_is_told_from_uneven_paper():
     assert not ink[:, 0].any()
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_shade_darker_than_a_thin_stroke_does_not_matter(axis):
+    lines = np.zeros((80, 80), np.float32)
+    lines[20:60, [20, 40, 58]] = lines[[20, 40, 58], 20:60] = 0.15
+    light = np.moveaxis(np.tile(np.linspace(0.9, 0.5, 80, dtype=np.float32), (80, 1)), 1, axis)
+    box = 18, 18, 62, 62
+    even, shaded = centre.cut_out(1 - lines, box), centre.cut_out(light - lines, box)
+    assert 0.05 < even.mean() < 0.3
+    assert (even != shaded).mean() < 0.02
+
+
+def test_a_thick_stroke_is_not_taken_for_shade():
+    page = np.ones((80, 80), np.float32)
+    page[10:70, 30:50] = 0.2
+    ink = centre.cut_out(page, (30, 10, 50, 70))
+    assert ink[8:-8, ink.shape[1] // 2].all()
+    assert 0.4 < ink.mean() < 0.6
+
+
 def test_what_only_reaches_into_the_box_is_left_out():
     page = np.ones((100, 100), np.float32)
     page[30:70, 48:52] = 0  # a 1

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from conftest import ROOT
@@ -85,6 +87,48 @@ def test_a_page_on_its_side_gives_boxes_on_the_photo_as_it_is(networks, note):
     for one, other in zip(upright, turned, strict=True):
         x, y, w, h = one["box"]
         assert other["box"] == pytest.approx([height - y - h, x, h, w], abs=4)
+
+
+UPRIGHT, LIGHT, LEFT, RIGHT = (False, 0), (True, 0), (False, 1), (False, 3)
+
+
+@pytest.mark.parametrize(
+    ("worths", "chosen"),
+    [
+        ({UPRIGHT: 12}, UPRIGHT),
+        ({UPRIGHT: 0.8, LEFT: 10}, LEFT),  # a mark on its side looks like a sure digit
+        ({UPRIGHT: 0.8, RIGHT: 1.1}, UPRIGHT),  # so it does where the page is upright
+        ({RIGHT: 0.9}, RIGHT),
+        ({UPRIGHT: 3, LEFT: 3.2}, UPRIGHT),
+        ({UPRIGHT: 2.5, LEFT: 2.9}, LEFT),
+        ({UPRIGHT: 0.3, LIGHT: 0.9}, LIGHT),
+        ({}, UPRIGHT),
+    ],
+)
+def test_a_page_is_turned_for_clearly_more_digits(monkeypatch, worths, chosen):
+    def judge(_page, view, _classifier=None):
+        return worths.get(view, 0), 0.97, 0.5
+
+    def see(_page, *view):
+        return SimpleNamespace(shape=(9, 9), view=view)
+
+    monkeypatch.setattr(reader, "_see", see)
+    monkeypatch.setattr(reader.search, "look", lambda _finder, seen, _scales: seen.view)
+    monkeypatch.setattr(reader, "_judge", judge)
+    page = np.ones((9, 9), np.float32)
+    assert reader.choose_view(page, None, None) == (chosen, chosen)
+
+
+def test_a_few_sure_digits_are_worth_more_than_many_doubtful_ones(monkeypatch):
+    def judge(num_digits, certainty):
+        boxes = np.array([[20.0 * i, 0, 20 * i + 10, 15] for i in range(num_digits)])
+        selected = boxes, np.ones(num_digits), np.full((num_digits, 1), certainty)
+        monkeypatch.setattr(reader, "_select", lambda _page, _found: selected)
+        return reader._judge(None, None)[0]
+
+    assert judge(3, 0.98) > 2 * judge(12, 0.75) > 0
+    assert judge(1, 1.0) == 1
+    assert judge(50, 0.6) == judge(0, 1.0) == 0
 
 
 @pytest.mark.parametrize("turns", [0, 1, 3])
