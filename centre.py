@@ -9,7 +9,7 @@ from skimage.filters import threshold_otsu
 from data import IMAGE_SHAPE
 
 HEIGHT = 56  # pixels of the longer side while ink is told from paper
-PAPER = 0.3  # share of a box's pixels that are paper for sure: the brightest
+PAPER = 0.3  # share of a box's pixels that is taken for paper: the brightest
 FITS = 6  # of the light on it, after which the pixels taken for paper hardly change
 BOX = 20  # pixels of the longer side in the end
 EDGE = 5.0  # pixels of the 56 from no ink to full: MNIST's strokes have soft edges
