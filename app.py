@@ -8,9 +8,8 @@ import signal
 import socket
 import sys
 import tempfile
-from pathlib import Path
 
-import cli
+from digits import cli
 
 NETWORKS = ("dense", "tiny", "cnn")
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "[::1]"}
@@ -104,15 +103,16 @@ def load_networks():
     Returns:
         `(finder, classifiers, thresholds)`, the last two dicts by name.
     """
-    cli.import_keras()
     import numpy as np
     import tensorflow as tf
+
+    from digits.keras_quietly import keras  # noqa: F401
 
     # However many requests there are: each is answered by these threads.
     tf.config.threading.set_intra_op_parallelism_threads(os.cpu_count())
     tf.config.threading.set_inter_op_parallelism_threads(2)
-    import drawing
-    import storage
+    from digits.networks import storage
+    from digits.reading import canvas
 
     with cli.one_line_errors():
         paths = {name: storage.find(name) for name in NETWORKS}
@@ -124,7 +124,7 @@ def load_networks():
         thresholds = {name: storage.read_threshold(path) for name, path in paths.items()}
         canvas = np.full((320, 480, 3), 255, np.uint8)
         canvas[100:200, 100:120] = canvas[100:120, 300:320] = 0
-        drawing.read(canvas, finder, classifiers)
+        canvas.read(canvas, finder, classifiers)
     print("Reading with", ", ".join(map(str, [finder_path, *paths.values()])), flush=True)
     return finder, classifiers, thresholds
 
@@ -134,18 +134,17 @@ def serve(args, finder, classifiers, thresholds, stored, is_private):
     from gradio import processing_utils
     from starlette.middleware import Middleware
 
-    import guard
-    import page
+    from digits.web import middleware, ui
 
     async def refuse_download(*args, **kwargs):
-        raise page.gr.Error("Send the file, not its address.", print_exception=False)
+        raise ui.gr.Error("Send the file, not its address.", print_exception=False)
 
     # Gradio would fetch whatever address a request names as its picture.
     processing_utils.async_ssrf_protected_download = refuse_download
     host = f"[{args.host}]" if ":" in args.host else args.host
     hosts = LOOPBACK_NAMES | {host.lower()} if is_private else None
     with cli.one_line_errors():
-        blocks = page.build(finder, classifiers, thresholds, stored)
+        blocks = ui.build(finder, classifiers, thresholds, stored)
         blocks.launch(
             server_name=host,
             server_port=args.port,
@@ -154,12 +153,12 @@ def serve(args, finder, classifiers, thresholds, stored, is_private):
             quiet=True,
             run_history=False,
             prevent_thread_lock=True,
-            max_threads=guard.MAX_THREADS,
-            max_file_size=guard.MAX_UPLOAD,
+            max_threads=middleware.MAX_THREADS,
+            max_file_size=middleware.MAX_UPLOAD,
             state_session_capacity=MAX_SESSIONS,
             footer_links=["api"],
-            css_paths=Path(page.ROOT, "web", "page.css"),
-            app_kwargs={"middleware": [Middleware(guard.guard, stored=stored, hosts=hosts)]},
+            css_paths=ui.STATIC / "page.css",
+            app_kwargs={"middleware": [Middleware(middleware.guard, stored=stored, hosts=hosts)]},
         )
     print(f"Open http://{host}:{args.port} in a browser; Ctrl-C ends.", flush=True)
     try:

@@ -5,11 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-import cli
+from digits.mnist import IMAGE_SHAPE, NUM_CLASSES
 
 DATASET_PATH = Path(__file__).parent / "datasets" / "mnist.npz"
-IMAGE_SHAPE = (28, 28)
-NUM_CLASSES = 10
 # 5,000 of MNIST's 60,000. The split has its own fixed seed, so that runs with different seeds are
 # scored on the same images, and no image is held out in one run and trained on in another that
 # the first learns from.
@@ -17,7 +15,7 @@ VALIDATION_FRACTION = 1 / 12
 SPLIT_SEED = 0
 
 
-def load_train(path=None):
+def load_train(path: str | Path | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Load the training images and labels as they are stored.
 
     Args:
@@ -33,12 +31,12 @@ def load_train(path=None):
     return _load(path, "train")
 
 
-def load_test(path=None):
+def load_test(path: str | Path | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Load the test images and labels; otherwise as `load_train`, from `x_test`, `y_test`."""
     return _load(path, "test")
 
 
-def normalize(images):
+def normalize(images: np.ndarray) -> np.ndarray:
     """Scale pixels from 0-255 to 0-1.
 
     Args:
@@ -50,7 +48,12 @@ def normalize(images):
     return np.asarray(images, np.float32) / np.float32(255)
 
 
-def split_validation(images, labels, validation_fraction=VALIDATION_FRACTION, seed=SPLIT_SEED):
+def split_validation(
+    images: np.ndarray,
+    labels: np.ndarray,
+    validation_fraction: float = VALIDATION_FRACTION,
+    seed: int = SPLIT_SEED,
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Split a stratified share off for validation: each digit gives the same share.
 
     Args:
@@ -83,7 +86,7 @@ def split_validation(images, labels, validation_fraction=VALIDATION_FRACTION, se
     return (images[train], labels[train]), (images[val], labels[val])
 
 
-def digest(images, labels):
+def digest(images: np.ndarray, labels: np.ndarray) -> str:
     """SHA-256 of a dataset's bytes as hexadecimal, to tell which data a model has seen."""
     sha256 = hashlib.sha256(np.ascontiguousarray(images))
     sha256.update(np.ascontiguousarray(labels, np.uint8))
@@ -101,8 +104,7 @@ def _load(path, part):
 
 
 def _load_from_keras(part):
-    cli.import_keras()
-    import keras
+    from digits.keras_quietly import keras
 
     print(f"{DATASET_PATH} is missing; using keras.datasets.mnist (cached, or downloaded once).")
     try:

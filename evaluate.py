@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import cli
 import data
-import files
+from digits import cli, files
 
 MAX_NETWORKS = 5  # that a figure can tell apart
 
@@ -77,12 +76,12 @@ def predict(networks, images, num_views):
     Returns:
         Probabilities, float32 of shape (n, 10).
     """
-    import augment
+    from digits.transforms import warp
 
     images = data.normalize(images)
     total = 0
     for seed in range(num_views):
-        view = augment.view(images, seed) if seed else images
+        view = warp.view(images, seed) if seed else images
         for network in networks:
             total += network.predict(view, batch_size=500, verbose=0)
     return total / (num_views * len(networks))
@@ -90,10 +89,9 @@ def predict(networks, images, num_views):
 
 def evaluate_one(args, images, labels):
     """Score the model asked for, draw its mistakes, and return `(results, files written)`."""
-    import figures
-    import insights
-    import metrics
-    import storage
+    from digits import plotting
+    from digits.evaluation import insights, metrics
+    from digits.networks import storage
 
     plots = Path(args.plots_dir)
     with cli.one_line_errors():
@@ -116,10 +114,10 @@ def evaluate_one(args, images, labels):
     worst = wrong[true_class[wrong].argsort(kind="stable")]
     accuracy = metrics.format_accuracy(scores["num_correct"], scores["num_images"])
     with cli.one_line_errors():
-        figures.draw_confusion_matrix(
+        plotting.draw_confusion_matrix(
             scores["confusion_matrix"], confusion_path, f"{name}: {accuracy}"
         )
-        figures.draw_readings(
+        plotting.draw_readings(
             images[worst],
             {name: probabilities[worst]},
             labels[worst],
@@ -140,9 +138,9 @@ def evaluate_one(args, images, labels):
 
 def evaluate_two(args, images, labels):
     """Compare two models, draw where they differ, and return `(results, files written)`."""
-    import figures
-    import metrics
-    import storage
+    from digits import plotting
+    from digits.evaluation import metrics
+    from digits.networks import storage
 
     paths = [Path(path) for path in args.compare]
     names = storage.name_models(paths)
@@ -161,7 +159,7 @@ def evaluate_two(args, images, labels):
     right = [row == labels for row in predictions]
     differ = (right[0] != right[1]).nonzero()[0]
     with cli.one_line_errors():
-        figures.draw_readings(
+        plotting.draw_readings(
             images[differ],
             {name: row[differ] for name, row in zip(names, readings, strict=True)},
             labels[differ],
@@ -189,14 +187,15 @@ def main(argv=None):
         files.check_writable(Path(args.plots_dir) / "x_confusion_matrix.png")
         if args.results_file:
             files.check_writable(args.results_file)
-    cli.import_keras()
+    from digits.keras_quietly import keras  # noqa: F401
+
     evaluate = evaluate_two if args.compare else evaluate_one
     if args.robustness is not None:
-        import robustness
+        from digits.evaluation import robustness
 
         evaluate = robustness.evaluate
     if args.report:
-        import report
+        from digits.evaluation import report
 
         evaluate = report.evaluate
     results, written = evaluate(args, images, labels)

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-import cli
 import data
-import files
+from digits import cli, files
 
 NUM_RANDOM = 10
 
@@ -133,9 +132,9 @@ def predict_images(args):
         if args.results_file:
             files.check_writable(args.results_file)
 
-    cli.import_keras()
-    import figures
-    import storage
+    from digits import plotting
+    from digits.keras_quietly import keras  # noqa: F401
+    from digits.networks import storage
 
     with cli.one_line_errors():
         model_path = storage.find(args.model, args.model_path)
@@ -152,7 +151,7 @@ def predict_images(args):
     num_correct = sum(row["correct"] for row in predictions)
     # Written before anything is printed: the reader of the table may stop reading early.
     with cli.one_line_errors():
-        figures.draw_predictions(
+        plotting.draw_predictions(
             images,
             probabilities,
             labels,
@@ -170,8 +169,8 @@ def predict_images(args):
     print(format_table(predictions))
     if not all(row["sure"] for row in predictions):
         print(f"Not sure: a probability below {threshold:.1%}.")
-    if len(indices) > figures.MAX_PREDICTIONS:
-        print(f"The figure shows the first {figures.MAX_PREDICTIONS}.")
+    if len(indices) > plotting.MAX_PREDICTIONS:
+        print(f"The figure shows the first {plotting.MAX_PREDICTIONS}.")
     for path in written:
         print(f"Wrote {path}")
 
@@ -180,9 +179,9 @@ def main(argv=None):
     """Read test images or photos, whichever are named."""
     args = parse_args(argv)
     if args.photos:
-        import read_photos
+        from digits.reading import command
 
-        sys.exit(read_photos.run(args))
+        sys.exit(command.run(args))
     predict_images(args)
 
 

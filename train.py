@@ -6,10 +6,9 @@ import sys
 import time
 from pathlib import Path
 
-import cli
 import data
-import files
-import recipes
+from digits import cli, files
+from digits.training import recipes
 
 
 def parse_args(argv=None):
@@ -71,17 +70,16 @@ def load_teacher(paths):
     Returns:
         `(teacher, description)`: a `keras.Model`, and a dict for the settings. None without paths.
     """
-    import loop
-    import model as models
-    import storage
+    from digits.networks import batch_norm, heads, storage
+    from digits.training import trainer
 
     if not paths:
         return None, None
-    policy = loop.fast_policy()
+    policy = trainer.fast_policy()
     with cli.one_line_errors():
-        networks = [models.fold(storage.load(path), policy) for path in paths]
+        networks = [batch_norm.fold_classifier(storage.load(path), policy) for path in paths]
         digests = [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths]
-    return models.mean_logits(networks), {"sha256": digests, "dtype_policy": policy}
+    return heads.mean_logits_model(networks), {"sha256": digests, "dtype_policy": policy}
 
 
 def main(argv=None):
@@ -106,22 +104,18 @@ def main(argv=None):
     if checkpoint_path.exists() and not args.resume:
         print(f"Starting anew: the interrupted training in {checkpoint_path} will be replaced.")
 
-    cli.import_keras()
-    import keras
-
-    import augment
-    import certainty
-    import diagram
-    import figures
-    import loop
-    import metrics
     import model as models
-    import storage
+    from digits import plotting
+    from digits.evaluation import calibration, metrics
+    from digits.keras_quietly import keras  # noqa: F401
+    from digits.networks import batch_norm, heads, storage
+    from digits.training import diagram, trainer
+    from digits.transforms import warp
 
     size = recipes.SIZE[args.model]
-    loop.use_threads(size)
+    trainer.use_threads(size)
     keras.utils.set_random_seed(args.seed)
-    keras.config.set_dtype_policy(loop.fast_policy() if size == "large" else "float32")
+    keras.config.set_dtype_policy(trainer.fast_policy() if size == "large" else "float32")
     teacher, teacher_settings = load_teacher(args.teacher)
     network = models.BUILDERS[args.model]()
     steps_per_epoch = max(1, len(x_train) // args.batch_size)
@@ -149,7 +143,7 @@ def main(argv=None):
     )
     start = time.perf_counter()
     with cli.one_line_errors((ValueError, OSError, FloatingPointError)):
-        history = loop.fit(
+        history = trainer.fit(
             trainer,
             size,
             (x_train, y_train),
@@ -165,11 +159,11 @@ def main(argv=None):
             on_progress=lambda step, values: progress.update(step, values.items()),
         )
     seconds = time.perf_counter() - start
-    network = models.fold(network)
+    network = batch_norm.fold_classifier(network)
     val_images = data.normalize(x_val)
-    val_logits = models.logits(network).predict(val_images, batch_size=500, verbose=0)
+    val_logits = heads.logits_model(network).predict(val_images, batch_size=500, verbose=0)
     temperature = metrics.fit_temperature(y_val, val_logits)
-    models.divide_logits(network, temperature)
+    heads.scale_logits(network, temperature)
     probabilities = network.predict(val_images, batch_size=500, verbose=0)
     scores = metrics.score(y_val, probabilities)
     resumed = " since resuming" if args.resume else ""
@@ -183,7 +177,7 @@ def main(argv=None):
         "val_loss": scores["loss"],
         "val_ece": scores["ece"],
         "temperature": temperature,
-        "threshold": certainty.choose_threshold(probabilities),
+        "threshold": calibration.choose_threshold(probabilities),
         # Those before an interruption are not known.
         "seconds": None if args.resume else round(seconds, 2),
     }
@@ -196,16 +190,16 @@ def main(argv=None):
         checkpoint_path.unlink(missing_ok=True)
         table = {"epoch": range(1, len(history["loss"]) + 1)} | history
         writers = {
-            samples_path: lambda path: figures.draw_samples(x_train, y_train, path),
+            samples_path: lambda path: plotting.draw_samples(x_train, y_train, path),
             network_path: lambda path: diagram.draw_network(network, path),
-            accuracy_path: lambda path: figures.draw_history(history, path, training_label),
+            accuracy_path: lambda path: plotting.draw_history(history, path, training_label),
             history_path: lambda path: files.write_csv(path, table),
         }
         if args.augment != "none":
-            examples = augment.make_examples(
+            examples = warp.make_examples(
                 x_train, y_train, args.seed, args.warp_strength, args.augment == "spoil"
             )
-            writers[warps_path] = lambda path: figures.draw_warps(*examples, path)
+            writers[warps_path] = lambda path: plotting.draw_warps(*examples, path)
         for path, write in writers.items():
             write(path)
             print(f"Wrote {path}")

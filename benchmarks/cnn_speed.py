@@ -1,6 +1,6 @@
 """Race the training of the convolutional network: ours, Keras's own ways, and PyTorch's.
 
-Usage: python benchmarks/cnn_speed.py [--repeats 3]
+Usage: python -m benchmarks.cnn_speed [--repeats 3]
 
 Every run is a process of its own, on two threads, and counts images a second over 40 steps of
 batch 256 with AdamW, after 16 steps that are not counted (tracing, compiling). The contestants
@@ -19,10 +19,9 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
 
 import data
-import files
+from digits import files
 
 RESULTS = ROOT / "benchmarks" / "results" / "cnn_speed.json"
 BATCH_SIZE, WARM_UP_STEPS, STEPS = 256, 16, 40
@@ -37,26 +36,22 @@ def load_batches():
 
 def run_ours(policy="mixed_bfloat16", fused=True, warp=False):
     """Train through loop.py, as train.py does."""
-    import cli
 
-    cli.import_keras()
-    import keras
-
-    import augment
-    import loop
     import model as models
-    import recipes
+    from digits.keras_quietly import keras  # noqa: F401
+    from digits.training import recipes, trainer
+    from digits.transforms import warp
 
     keras.config.set_dtype_policy(policy)
     if not fused:
         models.FusedBatchNormalization = keras.layers.BatchNormalization
-    loop.use_threads("large")
+    trainer.use_threads("large")
     trained = recipes.compile_model(models.build_cnn(), 10_000, 1e-3)
     trained.optimizer.build(trained.trainable_variables)
-    run_steps = loop._make_steps(trained, "large", *load_batches(), noise=None)
+    run_steps = trainer._make_steps(trained, "large", *load_batches(), noise=None)
     order = np.arange(BATCH_SIZE * STEPS, dtype=np.int32).reshape(STEPS, BATCH_SIZE)
     num_warps = BATCH_SIZE if warp else 0
-    warps = augment.random_warps(np.random.default_rng(0), STEPS * num_warps)
+    warps = warp.random_warps(np.random.default_rng(0), STEPS * num_warps)
     warps = warps.reshape(STEPS, num_warps, *warps.shape[1:])
     spoils = np.zeros((STEPS, 0, 7), np.float32)
     some = order[:WARM_UP_STEPS], warps[:WARM_UP_STEPS], spoils[:WARM_UP_STEPS]
@@ -69,12 +64,9 @@ def run_ours(policy="mixed_bfloat16", fused=True, warp=False):
 
 def run_fit(policy, jit_compile=False, steps_per_execution=1):
     """Train with `model.fit` and Keras's own batch normalization."""
-    import cli
-
-    cli.import_keras()
-    import keras
 
     import model as models
+    from digits.keras_quietly import keras  # noqa: F401
 
     keras.config.set_dtype_policy(policy)
     models.FusedBatchNormalization = keras.layers.BatchNormalization
@@ -160,7 +152,7 @@ def main():
     for _ in range(args.repeats):
         for name in CONTESTANTS:
             done = subprocess.run(
-                [sys.executable, __file__, "--run", name],
+                [sys.executable, "-m", "benchmarks.cnn_speed", "--run", name],
                 env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
                 capture_output=True,
                 text=True,

@@ -1,6 +1,6 @@
 """Time what a trained model takes to read digits: one alone, and many at once.
 
-Usage: python benchmarks/inference_speed.py FILE.keras [FILE.keras ...]
+Usage: python -m benchmarks.inference_speed FILE.keras [FILE.keras ...]
 
 Prints a row a model: parameters, size of the file, milliseconds for an image alone
 (`predict_on_batch`, median of 200), microseconds an image of 10,000 in batches of 500 (median of
@@ -9,13 +9,9 @@ Prints a row a model: parameters, size of the file, milliseconds for an image al
 
 import argparse
 import statistics
-import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-import cli
 import data
 
 
@@ -35,8 +31,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="+", metavar="FILE.keras")
     args = parser.parse_args()
-    cli.import_keras()
-    import storage
+    from digits.keras_quietly import keras  # noqa: F401
+    from digits.networks import storage
 
     images = data.normalize(data.load_test()[0])
     print("| model | parameters | file, kB | one image, ms | in batches, µs an image |")

@@ -1,6 +1,6 @@
 """Train the dense network on 100 to 60,000 images, to see what data is worth.
 
-Usage: python benchmarks/learning_curve.py [--seeds 5]
+Usage: python -m benchmarks.learning_curve [--seeds 5]
 
 Every training takes the same 3,510 steps (30 epochs of 60,000 images, in which those there are come
 again and again), as they are and warped, and is scored once on the 10,000 test images. Nothing is
@@ -9,17 +9,13 @@ chosen by it. Writes benchmarks/results/learning_curve.json, which evaluate.py -
 
 import argparse
 import json
-import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
 import numpy as np
 
-import cli
 import data
-import files
+from digits import files
 
 RESULTS = Path(__file__).parent / "results" / "learning_curve.json"
 SIZES = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 60_000)
@@ -29,11 +25,9 @@ EPOCHS, BATCH_SIZE, LEARNING_RATE = 30, 512, 8e-3
 
 def train(images, labels, size, seed, strength, folder):
     """Train the dense network on some of the images; returns it."""
-    import keras
-
-    import loop
     import model as models
-    import recipes
+    from digits.keras_quietly import keras
+    from digits.training import recipes, trainer
 
     keras.utils.set_random_seed(seed)
     # The first ones of an order that only the seed decides: more images are those and others.
@@ -41,7 +35,7 @@ def train(images, labels, size, seed, strength, folder):
     chosen = np.resize(chosen, len(images))
     network = models.build_dense()
     num_steps = EPOCHS * (len(images) // BATCH_SIZE)
-    loop.fit(
+    trainer.fit(
         recipes.compile_model(network, num_steps, LEARNING_RATE),
         "small",
         (images[chosen], labels[chosen]),
@@ -61,11 +55,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     args = parser.parse_args()
-    cli.import_keras()
-    import loop
-    import metrics
+    from digits.evaluation import metrics
+    from digits.keras_quietly import keras  # noqa: F401
+    from digits.training import trainer
 
-    loop.use_threads("small")
+    trainer.use_threads("small")
     images, labels = data.load_train()
     x_test, y_test = data.load_test()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"curves": {}}

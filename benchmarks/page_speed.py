@@ -1,6 +1,6 @@
 """Times the page of app.py, a stroke's answer in a browser and many clients at once; pictures it.
 
-python benchmarks/page_speed.py (4 minutes; needs requirements-dev.txt and chromium)
+python -m benchmarks.page_speed (4 minutes; needs requirements-dev.txt and chromium)
 """
 
 import argparse
@@ -19,10 +19,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
 
-import cli
-import files
+from digits import cli, files
 
 NUM_STROKES = 40
 SCREENSHOT = ROOT / "plots" / "released" / "page.png"

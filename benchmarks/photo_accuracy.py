@@ -1,4 +1,4 @@
-"""Read a folder of labelled photos: python benchmarks/photo_accuracy.py FOLDER.
+"""Read a folder of labelled photos: python -m benchmarks.photo_accuracy FOLDER.
 
 FOLDER holds photos and `labels.json`, a list of {"file", "lines", "layout", "kind"}: the true
 digits, a string a line; "lines" or "single" as layout where their order counts, any other where
@@ -12,16 +12,13 @@ import re
 import resource
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-import cli
-import files
+from digits import files
 
 
 def count_edits(one, other):
@@ -70,8 +67,7 @@ def read_folder(folder, finder, classifier, tesseract=False):
         list of dicts: `reader` ("ours" or "tesseract"), `file`, `kind`, `digits`, `errors`,
         `seconds`, `lines`.
     """
-    import photos
-    import reader
+    from digits.reading import photos, reader
 
     def read(path, kind):
         return [line["text"] for line in reader.read(photos.load(path)[0], finder, classifier, 0.0)]
@@ -111,9 +107,9 @@ def main():
     parser.add_argument("--finder-path", help="finder (default: the released one)")
     parser.add_argument("--results-file", help="write the rows here as JSON")
     args = parser.parse_args()
-    cli.import_keras()
-    import reader
-    import storage
+    from digits.keras_quietly import keras  # noqa: F401
+    from digits.networks import storage
+    from digits.reading import reader
 
     finder_path = args.finder_path or storage.RELEASED_MODELS / "finder.keras"
     model_path = args.model_path or storage.RELEASED_MODELS / "cnn.keras"

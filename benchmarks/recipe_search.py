@@ -1,6 +1,6 @@
 """Try a recipe on validation images, with a split of its own for each seed.
 
-Usage: python benchmarks/recipe_search.py --epochs 100 --learning-rate 0.008 --warp-strength 1
+Usage: python -m benchmarks.recipe_search --epochs 100 --learning-rate 0.008 --warp-strength 1
 
 Prints one line: the settings, mean ± standard deviation of the validation accuracy over the
 seeds, the loss, and the median seconds. The test set is not touched.
@@ -8,14 +8,10 @@ seeds, the loss, and the median seconds. The test set is not touched.
 
 import argparse
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-import cli
 import data
 
 
@@ -29,16 +25,13 @@ def main():
     parser.add_argument("--warp-strength", type=float, default=0.0)
     parser.add_argument("--seeds", type=int, default=3)
     args = parser.parse_args()
-    cli.import_keras()
-    import keras
-
-    import loop
     import model as models
-    import recipes
+    from digits.keras_quietly import keras  # noqa: F401
+    from digits.training import recipes, trainer
 
     size = recipes.SIZE[args.model]
-    loop.use_threads(size)
-    keras.config.set_dtype_policy(loop.fast_policy() if size == "large" else "float32")
+    trainer.use_threads(size)
+    keras.config.set_dtype_policy(trainer.fast_policy() if size == "large" else "float32")
     images, labels = data.load_train()
     accuracies, losses, seconds = [], [], []
     for seed in range(args.seeds):
@@ -49,7 +42,7 @@ def main():
         trained = recipes.compile_model(network, steps, args.learning_rate)
         start = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
-            history = loop.fit(
+            history = trainer.fit(
                 trained,
                 size,
                 train_set,

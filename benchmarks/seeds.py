@@ -1,6 +1,6 @@
 """Train and score with several seeds, for figures as mean ± standard deviation.
 
-Usage: python benchmarks/seeds.py NAME [--seeds 5] [--keep FOLDER] [FLAG OF train.py ...]
+Usage: python -m benchmarks.seeds NAME [--seeds 5] [--keep FOLDER] [FLAG OF train.py ...]
 
 Runs train.py and evaluate.py once a seed, in a folder of its own, and appends a line a run to
 benchmarks/results/seeds.jsonl under NAME; seeds that are there already are not run again. The

@@ -1,6 +1,6 @@
 """Race our training of the 784-128-64-10 network against what people usually run.
 
-Usage: python benchmarks/training_speed.py [--repeats 5]
+Usage: python -m benchmarks.training_speed [--repeats 5]
 
 Every run is a process of its own and trains on the same 55,000 images; the contestants take
 turns, so that a slow minute of the machine hits all of them. Accuracy is that on the 5,000
@@ -21,12 +21,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
 
-from contestants import CONTESTANTS
-
-import figures
-import files
+from benchmarks.contestants import CONTESTANTS
+from digits import files, plotting
 
 RESULTS = ROOT / "benchmarks" / "results" / "training_speed.json"
 FIGURE = ROOT / "plots" / "released" / "training_speed.png"
@@ -51,7 +48,15 @@ def race(repeats):
     for seed in range(repeats):
         for name in CONTESTANTS:
             done = subprocess.run(
-                [sys.executable, __file__, "--run", name, "--seed", str(seed)],
+                [
+                    sys.executable,
+                    "-m",
+                    "benchmarks.training_speed",
+                    "--run",
+                    name,
+                    "--seed",
+                    str(seed),
+                ],
                 env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
                 capture_output=True,
                 text=True,
@@ -76,9 +81,9 @@ def draw_race(curves, path):
         path: PNG file to write.
     """
     colors = (
-        figures.VERMILLION, figures.BLUE, figures.GREEN, figures.ORANGE, "#CC79A7", figures.GREY
+        plotting.VERMILLION, plotting.BLUE, plotting.GREEN, plotting.ORANGE, "#CC79A7", plotting.GREY
     )  # fmt: skip
-    figure = Figure(figsize=(8, 4.6), **figures.STYLE)
+    figure = Figure(figsize=(8, 4.6), **plotting.STYLE)
     axes = figure.subplots()
     styles = zip(colors, "os^DvP", strict=True)
     for (name, runs), (color, marker) in zip(curves.items(), styles, strict=False):
@@ -95,7 +100,7 @@ def draw_race(curves, path):
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="lower right", fontsize=9, title="the end of each run")
-    figures.save(figure, path)
+    plotting.save(figure, path)
 
 
 def report(curves, matmul_rate):

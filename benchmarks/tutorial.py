@@ -1,6 +1,6 @@
 """Train the dense network as tutorials do, for the first rung of the README's ladder.
 
-Usage: python benchmarks/tutorial.py [--seeds 5]
+Usage: python -m benchmarks.tutorial [--seeds 5]
 
 `model.fit` with Adam, batch 32, 10 epochs, no augmentation, on the same 55,000 images as train.py.
 Appends a line a seed to benchmarks/results/seeds.jsonl under "tutorial".
@@ -9,13 +9,9 @@ Appends a line a seed to benchmarks/results/seeds.jsonl under "tutorial".
 import argparse
 import json
 import statistics
-import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-import cli
 import data
 
 RESULTS = Path(__file__).parent / "results" / "seeds.jsonl"
@@ -26,11 +22,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     args = parser.parse_args()
-    cli.import_keras()
-    import keras
-
-    import metrics
     import model as models
+    from digits.evaluation import metrics
+    from digits.keras_quietly import keras  # noqa: F401
 
     (x_train, y_train), _ = data.split_validation(*data.load_train())
     x_test, y_test = data.load_test()

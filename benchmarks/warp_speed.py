@@ -1,6 +1,6 @@
 """Race our warps against PyTorch's grid_sample and Keras's own elastic layer.
 
-Usage: python benchmarks/warp_speed.py [--repeats 5]
+Usage: python -m benchmarks.warp_speed [--repeats 5]
 
 Each warps MNIST's 60,000 training images once, affine and elastic, drawing the warps included, in
 batches of 512 on all cores; they take turns. Keras's layer is timed on 2,560 images and scaled up.
@@ -9,23 +9,21 @@ batches of 512 on all cores; they take turns. Keras's layer is timed on 2,560 im
 import argparse
 import os
 import statistics
-import sys
 import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
-import keras
 import numpy as np
 import tensorflow as tf
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-import augment
 import data
-import files
-import loop
+from digits import files
+from digits.keras_quietly import keras
+from digits.training import trainer
+from digits.transforms import warp
 
 BATCH_SIZE = 512
 RESULTS = Path(__file__).parent / "results" / "warp_speed.json"
@@ -40,12 +38,12 @@ def make_ours(images, images_a_warp):
     @tf.function(autograph=False)
     def warp_all(warps):
         def add(step, total):
-            return total + tf.reduce_sum(augment.warp(batches[step], warps[step]))
+            return total + tf.reduce_sum(warp.warp_images(batches[step], warps[step]))
 
         return keras.ops.fori_loop(0, count, add, 0.0)
 
     def run():
-        warps = augment.random_warps(np.random.default_rng(0), count * warps_a_batch)
+        warps = warp.random_warps(np.random.default_rng(0), count * warps_a_batch)
         return float(warp_all(tf.constant(warps.reshape(count, warps_a_batch, 2, -1))))
 
     return run
@@ -92,8 +90,8 @@ def main():
     args = parser.parse_args()
     images = data.normalize(data.load_train()[0])
     contestants = {
-        f"this project, {loop.IMAGES_A_WARP['small']} images a warp": (
-            make_ours(images, loop.IMAGES_A_WARP["small"]),
+        f"this project, {trainer.IMAGES_A_WARP['small']} images a warp": (
+            make_ours(images, trainer.IMAGES_A_WARP["small"]),
             1,
         ),
         "this project, a warp for each image": (make_ours(images, 1), 1),

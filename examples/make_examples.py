@@ -1,9 +1,8 @@
-"""Make the example notes, and the README's figure of how one is read: python make_examples.py.
+"""Make the example notes, and the README's figure of how one is read: python -m examples.make_examples.
 
 They are written with MNIST's test digits, which no network here has seen, on made-up paper.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +10,9 @@ from PIL import Image
 from scipy import ndimage
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-import cli
 import data
-import notes
-import paper
-import tracing
+from digits import cli
+from digits.training.synthetic import pages, photograph, strokes
 
 SHAPE = 640, 900  # pixels
 SIZE = 62  # pixels, height of a digit
@@ -26,16 +22,16 @@ def write(lines, rng, tracings, labels, pen):
     """Write lines of digits and operators, each with slants of its own.
 
     Args:
-        lines: list of strings of digits, spaces and `tracing.OPERATORS`.
+        lines: list of strings of digits, spaces and `strokes.OPERATORS`.
         rng: `numpy.random.Generator`.
-        tracings: digits to write with, from `tracing.trace_digits`.
+        tracings: digits to write with, from `strokes.trace_digits`.
         labels: which they are.
         pen: width of the strokes in pixels.
 
     Returns:
         float32 array of `SHAPE`, 0 to 1.
     """
-    hand = notes.Hand(rng, SIZE, tracings, labels, SHAPE)
+    hand = pages.Hand(rng, SIZE, tracings, labels, SHAPE)
     hand.pen, hand.softness = pen, 1.5
     for row, line in enumerate(lines):
         x, slope = 110.0, rng.normal(0, 0.02)
@@ -45,7 +41,7 @@ def write(lines, rng, tracings, labels, pen):
             if sign.isdecimal():
                 index = rng.choice(np.flatnonzero(labels == int(sign)))
             elif sign != " ":
-                index = tracing.OPERATORS.index(sign)
+                index = strokes.OPERATORS.index(sign)
             if sign != " ":
                 hand.write(kind, x, y, SIZE, rng.normal(0, 0.03), index)
             x += 0.8 * SIZE if sign != " " else 0.6 * SIZE
@@ -59,7 +55,7 @@ def main():
     cli.Parser("Make the example notes, and the figure of how one is read.").parse_args()
     images, labels = data.load_test()
     rng = np.random.default_rng(11)
-    tracings = tracing.trace_digits(images[:2000], labels[:2000], rng, share_broken=0)
+    tracings = strokes.trace_digits(images[:2000], labels[:2000], rng, share_broken=0)
     labels = labels[:2000]
 
     ink = write(
@@ -77,8 +73,8 @@ def main():
 
     rng = np.random.default_rng(5)
     ink = write(["8421", "60 59 58"], rng, tracings, labels, 7)
-    chalk = ink * np.clip(1 + 0.5 * paper.smooth_noise(rng, SHAPE, 120), 0.4, 1)
-    board = 0.16 + 0.02 * paper.smooth_noise(rng, SHAPE, 5)[..., None] + np.zeros(3)
+    chalk = ink * np.clip(1 + 0.5 * photograph.smooth_noise(rng, SHAPE, 120), 0.4, 1)
+    board = 0.16 + 0.02 * photograph.smooth_noise(rng, SHAPE, 5)[..., None] + np.zeros(3)
     save(board + 0.7 * chalk[..., None] + rng.normal(0, 0.015, SHAPE)[..., None], "blackboard.jpg")
     draw_steps()
 
@@ -92,19 +88,16 @@ def save(photo, name):
 
 def draw_steps():
     """Draw how the note is read, step by step."""
-    cli.import_keras()
-    import annotate
-    import photos
-    import reader
-    import search
-    import storage
+    from digits.keras_quietly import keras  # noqa: F401
+    from digits.networks import storage
+    from digits.reading import detect, figures, photos, reader
 
     photo, _ = photos.load(Path(__file__).parent / "note.jpg")
     network = storage.load_finder(storage.RELEASED_MODELS / "finder.keras")
     path = storage.RELEASED_MODELS / "cnn.keras"
     lines = reader.read(photo, network, storage.load(path), storage.read_threshold(path))
     path = ROOT / "plots" / "released" / "reading_steps.png"
-    annotate.draw_steps(photo, search.even_out(network, reader.to_grey(photo)), lines, path)
+    figures.draw_steps(photo, detect.even_out(network, reader.to_grey(photo)), lines, path)
     print(f"Wrote {path}")
 
 

@@ -49,10 +49,9 @@ def run_script(tmp_path):
 @pytest.fixture(scope="session")
 def dense_path(tmp_path_factory):
     """An untrained dense network, saved."""
-    import keras
-
     import model as models
-    import storage
+    from digits.keras_quietly import keras
+    from digits.networks import storage
 
     keras.utils.set_random_seed(0)
     path = tmp_path_factory.mktemp("models") / "dense.keras"
@@ -63,11 +62,11 @@ def dense_path(tmp_path_factory):
 @pytest.fixture
 def drawn(monkeypatch):
     """The figures that a test draws, as matplotlib objects."""
-    import diagram
-    import figures
+    from digits import plotting
+    from digits.training import diagram
 
     drawn = []
-    for module in (figures, diagram):
+    for module in (plotting, diagram):
         monkeypatch.setattr(module, "save", lambda figure, path: drawn.append(figure))
     return drawn
 

@@ -9,9 +9,9 @@ import time
 
 import numpy as np
 import pytest
-from conftest import ROOT
 
 import predict
+from tests.conftest import ROOT
 
 QUICK = ("--epochs", 2, "--batch-size", 32)
 
@@ -89,7 +89,7 @@ def test_train_evaluate_predict(run_script, tiny_data, tmp_path):
 def test_evaluate_reports_what_the_models_predictions_add_up_to(
     run_script, tiny_data, dense_path, tmp_path
 ):
-    import storage
+    from digits.networks import storage
 
     with np.load(tiny_data) as arrays:
         images, labels = arrays["x_test"], arrays["y_test"]
@@ -121,9 +121,9 @@ def test_compare_sets_two_models_side_by_side(run_script, tiny_data, dense_path,
 
 
 def test_an_ensemble_and_views_are_averaged(run_script, tiny_data, dense_path, tmp_path):
-    import augment
     import data
-    import storage
+    from digits.networks import storage
+    from digits.transforms import warp
 
     trained = run_script("train.py", "--data", tiny_data, *QUICK, "--model-path", "b.keras")
     assert trained.returncode == 0, trained.stderr
@@ -133,7 +133,7 @@ def test_an_ensemble_and_views_are_averaged(run_script, tiny_data, dense_path, t
     assert "3 views of each" in done.stdout
     images, labels = data.load_test(tiny_data)
     images = data.normalize(images)
-    views = [images, augment.view(images, 1), augment.view(images, 2)]
+    views = [images, warp.view(images, 1), warp.view(images, 2)]
     networks = [storage.load(dense_path), storage.load(tmp_path / "b.keras")]
     mean = np.mean([n.predict(view, verbose=0) for n in networks for view in views], axis=0)
     results = json.loads((tmp_path / "r.json").read_text())
@@ -291,7 +291,7 @@ def test_ctrl_c_ends_training_with_status_130_and_leaves_the_old_model(tiny_data
 
 def test_a_killed_training_resumes_to_the_same_weights_to_the_bit(run_script, tiny_data, tmp_path):
     """Killed twice at random moments, against a training left alone."""
-    import storage
+    from digits.networks import storage
 
     flags = ("--data", tiny_data, "--epochs", 1200, "--batch-size", 64)
     alone = run_script("train.py", *flags, "--model-path", "alone.keras")

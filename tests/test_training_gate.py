@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-import storage
+from digits.networks import storage
 
 TEACHER = storage.RELEASED_MODELS / "tiny.keras"
 

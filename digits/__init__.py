@@ -1,0 +1,1 @@
+"""Reads handwritten digits: networks, their training and evaluation, a reader for photos, a page."""

@@ -1,0 +1,216 @@
+"""What the scripts and commands share at the command line: flags and one-line errors."""
+
+import argparse
+import contextlib
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NoReturn
+
+from digits import files
+from digits.mnist import NETWORKS
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that reports a mistake in one line instead of the whole usage."""
+
+    def __init__(self, description: str, **options):
+        """Make a parser that takes no abbreviated flags; `options` are those of argparse."""
+        super().__init__(description=description, allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        """Print the mistake and where to read on, and leave with status 2."""
+        command = f"python {self.prog}" if self.prog.endswith(".py") else self.prog
+        fail(f"{message}; see {command} --help")
+
+
+def fail(message: object) -> NoReturn:
+    """Print a one-line error and leave with status 2."""
+    print(f"error: {' '.join(str(message).split())}", file=sys.stderr)
+    sys.exit(2)
+
+
+@contextlib.contextmanager
+def one_line_errors(
+    kinds: tuple[type[Exception], ...] = (ValueError, OSError),
+) -> Iterator[None]:
+    """Turn errors that the user's files, folders and settings cause into one line and status 2.
+
+    Wrap only what reads or writes what the user named: an error elsewhere is a bug, and keeps
+    its traceback.
+
+    Args:
+        kinds: exception classes to turn.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except kinds as error:
+        fail(error)
+
+
+def run(main: Callable[[], int | None]) -> NoReturn:
+    """Run a command's `main` and leave with the status it returns, 0 for None.
+
+    Ctrl-C ends it with status 130 and one line.
+    """
+    try:
+        try:
+            status = main()
+        finally:
+            sys.stdout.flush()
+        sys.exit(status)
+    except KeyboardInterrupt:
+        print("\nInterrupted: no file is left half-written.", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader, such as `| head`, is gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def whole_number(minimum: int, maximum: int = 2**31 - 1) -> Callable[[str], int]:
+    """Make an argparse type for whole numbers from `minimum` to `maximum`."""
+
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = None
+        if number is None or not minimum <= number <= maximum:
+            raise argparse.ArgumentTypeError(
+                f"received {text!r}, expected a whole number from {minimum} to {maximum}"
+            )
+        return number
+
+    return parse
+
+
+def positive_number(text: str) -> float:
+    """Parse a number above 0, as an argparse type."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"received {text!r}, expected a number above 0")
+    return number
+
+
+def file_name(suffix: str) -> Callable[[str], Path]:
+    """Make an argparse type for names of files that end in `suffix`, such as ".keras"."""
+
+    def parse(text: str) -> Path:
+        if Path(text).suffix != suffix:
+            raise argparse.ArgumentTypeError(
+                f"received {text!r}, expected a name ending in {suffix}"
+            )
+        return Path(text)
+
+    return parse
+
+
+def add_model_flags(parser: argparse.ArgumentParser, default: str = "dense") -> None:
+    """Add `--model` and `--model-path`.
+
+    Args:
+        parser: to add to.
+        default: name of a network; or words that say which it is, and then `--model` is None
+            where it is not given.
+    """
+    parser.add_argument(
+        "--model",
+        choices=list(NETWORKS),
+        default=default if default in NETWORKS else None,
+        help=f"which network (default: {default})",
+    )
+    parser.add_argument(
+        "--model-path",
+        type=file_name(".keras"),
+        metavar="FILE.keras",
+        help="the model to write (train.py) or to read (default: saved_models/MODEL.keras; if you "
+        "have trained none, the one released with the project)",
+    )
+
+
+def add_detector_flag(parser: argparse.ArgumentParser) -> None:
+    """Add `--detector-path`."""
+    parser.add_argument(
+        "--detector-path",
+        type=file_name(".keras"),
+        metavar="FILE.keras",
+        help="the network that detects digits on photos (default: saved_models/detector.keras; if "
+        "you have trained none, the one released with the project)",
+    )
+
+
+def add_data_flag(parser: argparse.ArgumentParser) -> None:
+    """Add `--data`."""
+    parser.add_argument(
+        "--data",
+        metavar="FILE.npz",
+        help="a dataset with MNIST's keys and shapes (default: datasets/mnist.npz)",
+    )
+
+
+def add_plots_flag(parser: argparse.ArgumentParser) -> None:
+    """Add `--plots-dir`."""
+    parser.add_argument(
+        "--plots-dir",
+        type=Path,
+        default=Path("plots"),
+        metavar="FOLDER",
+        help="where figures are written (default: %(default)s)",
+    )
+
+
+def add_results_flag(parser: argparse.ArgumentParser) -> None:
+    """Add `--results-file`."""
+    parser.add_argument(
+        "--results-file",
+        type=results_file,
+        metavar="FILE.json",
+        help="write the numbers here too (default: they are only printed)",
+    )
+
+
+def results_file(text: str) -> Path:
+    """Parse the name of a `.json` file for results, as an argparse type.
+
+    A model's own JSON, which lies beside it under the same name, is refused: it would be replaced.
+    """
+    path = file_name(".json")(text)
+    if path.with_suffix(".keras").exists():
+        raise argparse.ArgumentTypeError(
+            f"received {text!r}, which says how {path.stem}.keras was trained, expected a file of "
+            f"its own for results, such as {path.stem}_results.json"
+        )
+    return path
+
+
+def add_seed_flag(parser: argparse.ArgumentParser) -> None:
+    """Add `--seed`."""
+    parser.add_argument(
+        "--seed",
+        type=whole_number(0),
+        default=0,
+        help="same seed, same result (default: %(default)s)",
+    )
+
+
+def check_writable(*paths: Path | None) -> None:
+    """End with one line now if a file cannot be written later; None is skipped."""
+    with one_line_errors():
+        for path in paths:
+            if path is not None:
+                files.check_writable(path)
+
+
+def write_all(writers: dict[Path, Callable[[Path], object]]) -> None:
+    """Write files, each by a function that takes its path, and say what was written where."""
+    with one_line_errors():
+        for path, write in writers.items():
+            write(path)
+            print(f"Wrote {path}")

@@ -1,0 +1,1 @@
+"""Scores classifiers: accuracy, calibration, robustness, comparison, a report."""

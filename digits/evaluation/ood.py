@@ -1,0 +1,87 @@
+"""Makes images that are no digits, to see whether a network notices: noise, letters, shapes."""
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
+
+from digits.mnist import IMAGE_SHAPE
+from digits.transforms import to_mnist, warp
+
+SIDE = 112  # pixels to draw on before all is scaled down to 28
+FONTS = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSerif.ttf", "DejaVuSansMono.ttf")
+# Those that people may take for a digit, as B for 8, are left out.
+LETTERS = "ACEFHKLMNPRTUVWXYadefhkmnprtuvwxy"
+# Corners in shares of the side, as (across, down): outlines of things to wear and to carry.
+OUTLINES = {
+    "shirt": "35,15 45,20 55,20 65,15 92,35 82,48 72,40 72,88 28,88 28,40 18,48 8,35",
+    "trousers": "30,10 70,10 76,90 56,90 50,38 44,90 24,90",
+    "dress": "38,8 62,8 60,40 82,92 18,92 40,40",
+    "shoe": "8,48 34,48 46,58 76,64 93,72 93,82 8,82",
+    "boot": "36,10 64,10 64,62 90,74 90,88 36,88",
+    "bag": "12,42 32,42 32,28 38,22 62,22 68,28 68,42 88,42 88,86 12,86 12,42 38,42 62,42 62,30 "
+    "38,30 38,42",
+}
+
+
+def make_noise(num_images, rng):
+    """Make grey noise, from single pixels to soft clouds."""
+    noise = rng.normal(size=(num_images, *IMAGE_SHAPE))
+    for image, sigma in zip(noise, rng.uniform(0, 3, num_images), strict=True):
+        image[:] = ndimage.gaussian_filter(image, sigma)
+    low, high = noise.min(axis=(1, 2), keepdims=True), noise.max(axis=(1, 2), keepdims=True)
+    return (noise - low) / (high - low)
+
+
+def make_letters(num_images, rng):
+    """Draw letters in the fonts that come with Matplotlib, and bring them into MNIST's form."""
+    folder = Path(matplotlib.get_data_path(), "fonts", "ttf")
+    fonts = [ImageFont.truetype(folder / name, 80) for name in FONTS]
+    images = []
+    for _ in range(num_images):
+        page = Image.new("L", (SIDE, SIDE))
+        letter, font = str(rng.choice(list(LETTERS))), fonts[rng.integers(len(fonts))]
+        ImageDraw.Draw(page).text((SIDE / 2, SIDE / 2), letter, fill=255, font=font, anchor="mm")
+        images.append(to_mnist.to_mnist(np.asarray(page) / 255)[0])
+    return _warp(images, rng)
+
+
+def make_shapes(num_images, rng):
+    """Draw things to wear and to carry, filled with greys, as Fashion-MNIST shows them."""
+    pages = []
+    for _ in range(num_images):
+        outline = OUTLINES[str(rng.choice(list(OUTLINES)))]
+        corners = np.array([pair.split(",") for pair in outline.split()], float) * SIDE / 100
+        page = Image.new("L", (SIDE, SIDE))
+        grey = int(rng.integers(90, 256))
+        ImageDraw.Draw(page).polygon(list(map(tuple, corners)), fill=grey)
+        shade = ndimage.gaussian_filter(rng.normal(size=(SIDE, SIDE)), rng.uniform(2, 12))
+        shade = 1 + 0.25 * shade / shade.std()
+        pages.append(Image.fromarray(np.uint8(np.clip(page * shade, 0, 255))))
+    size = IMAGE_SHAPE[::-1]
+    images = [np.asarray(page.resize(size, Image.Resampling.BOX)) / 255 for page in pages]
+    return _warp(images, rng)
+
+
+KINDS = {"noise": make_noise, "letters": make_letters, "shapes": make_shapes}
+
+
+def make(kind, num_images=1000, seed=0):
+    """Make images that are no digits.
+
+    Args:
+        kind: key of `KINDS`.
+        num_images: how many.
+        seed: same seed, same images.
+
+    Returns:
+        float32 array of shape (num_images, 28, 28), 0 paper to 1 ink.
+    """
+    return np.asarray(KINDS[kind](num_images, np.random.default_rng(seed)), np.float32)
+
+
+def _warp(images, rng):
+    warps = warp.random_warps(rng, len(images))
+    return np.asarray(warp.warp_images(np.array(images, np.float32), warps))

@@ -1,0 +1,97 @@
+"""Writes files whole or not at all, and finds those that the project ships."""
+
+import base64
+import contextlib
+import csv
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+PACKAGE = Path(__file__).parent
+
+
+def shipped(path: str) -> Path:
+    """Find a file or folder that the project ships.
+
+    Args:
+        path: relative to the repository, such as "saved_models/released".
+
+    Returns:
+        Path in the repository, or, once the package is installed, inside it (pyproject.toml says
+        what is put there).
+    """
+    installed = PACKAGE / "shipped"
+    return (installed if installed.exists() else PACKAGE.parent) / path
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside `path` to write to, and move it onto `path` at the end.
+
+    Whoever reads `path` sees the old file or the new one, never half of one, also when the
+    program is killed or the disk is full. Missing folders are made.
+
+    Args:
+        path: the file to write, str or Path.
+
+    Yields:
+        Path of the temporary file. It has the suffix of `path`, which tells Keras and matplotlib
+        the format.
+
+    Raises:
+        OSError: `path` cannot be written, for instance because the disk is full.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield temporary
+        with open(temporary, "r+b") as written:
+            os.fsync(written.fileno())  # the name must not reach the disk before the content
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OSError(
+            f"cannot write {path} ({error.strerror or error}): make room or choose another place"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Write `content` (what `json` takes) to `path`, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def write_csv(path: str | Path, columns: Mapping[str, Sequence]) -> None:
+    """Write `columns`, a dict of lists of equal length, as CSV, whole or not at all."""
+    with replacing(path) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+
+
+def check_writable(path: str | Path) -> None:
+    """Raise now if `path` cannot be written later; its missing folders are made.
+
+    Raises:
+        OSError: a folder cannot be made or written to, or `path` is itself a folder.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, expected a file to write: add a file name")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise type(error)(
+            f"cannot write to the folder {path.parent} ({error.strerror}): choose another one"
+        ) from None
+
+
+def png_url(png: bytes) -> str:
+    """Embed a PNG file in HTML: a data URL."""
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"

@@ -1,0 +1,148 @@
+"""A trained classifier: the one way to ask what digit an image shows."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from digits.mnist import NUM_CLASSES
+from digits.networks import storage
+
+if TYPE_CHECKING:
+    from digits.keras_quietly import keras
+
+BATCH_SIZE = 500  # images computed at once, which bounds the memory they take
+DEFAULT_THRESHOLD = 0.8  # where a classifier's own threshold is not known
+
+
+class Engine(Protocol):
+    """Computes a network's outputs. Keras is one engine; another runtime can take its place."""
+
+    def __call__(self, inputs: np.ndarray) -> np.ndarray:
+        """Compute the outputs for a batch: float32 arrays in and out."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Classifier:
+    """A trained network from images to probabilities of the ten digits.
+
+    Attributes:
+        engine: what computes it.
+        path: file that it came from.
+        metadata: what its JSON says of its training, as `storage.read_metadata` returns.
+    """
+
+    engine: Engine
+    path: Path
+    metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name of the file without its suffix."""
+        return self.path.stem
+
+    @property
+    def threshold(self) -> float:
+        """Probability of the predicted digit below which a prediction is not sure."""
+        return float(self.metadata.get("threshold", DEFAULT_THRESHOLD))
+
+    @property
+    def temperature(self) -> float | None:
+        """What its logits were divided by after training; None if that is not known."""
+        return self.metadata.get("temperature")
+
+    @property
+    def keras_model(self) -> keras.Model:
+        """The Keras model, for what looks inside it.
+
+        Raises:
+            ValueError: the engine is not Keras.
+        """
+        model = getattr(self.engine, "model", None)
+        if model is None:
+            raise ValueError(f"{self.path} is not run by Keras, expected a .keras file")
+        return model
+
+    def probabilities(self, images: np.ndarray, views: int = 1) -> np.ndarray:
+        """Compute how likely each image shows each digit.
+
+        Args:
+            images: array of shape (n, 28, 28), 0 paper to 1 ink; n may be 0.
+            views: average over so many views of each image (test-time augmentation): the image
+                itself, and others warped a little, at so many times the cost.
+
+        Returns:
+            float32 array of shape (n, 10), rows adding up to 1.
+        """
+        images = np.asarray(images, np.float32)
+        total = self._compute(images)
+        for seed in range(1, views):
+            from digits.transforms import warp
+
+            total += self._compute(warp.warp_slightly(images, seed))
+        return total / np.float32(views)
+
+    def attribute(self, images: np.ndarray, digits: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Measure how much each pixel speaks for a digit; see `attribution.attribute`."""
+        from digits.networks import attribution
+
+        return attribution.attribute(self.keras_model, images, digits)
+
+    def check_layers(self) -> None:
+        """Check for the layers that attributions and reports look into.
+
+        Raises:
+            ValueError: the network was not built by this project, or is not run by Keras.
+        """
+        names = [layer.name for layer in self.keras_model.layers]
+        if "normalize" not in names or names[-2:] != ["logits", "probabilities"]:
+            raise ValueError(
+                f"{self.path} has the layers {', '.join(names)[:100]}, expected normalize first "
+                "and logits and probabilities last: train it again with python train.py"
+            )
+
+    def _compute(self, images: np.ndarray) -> np.ndarray:
+        starts = range(0, len(images), BATCH_SIZE)
+        parts = [self.engine(images[start : start + BATCH_SIZE]) for start in starts]
+        return np.concatenate(parts or [np.zeros((0, NUM_CLASSES), np.float32)])
+
+
+def load_classifier(path: str | Path | None = None) -> Classifier:
+    """Load a trained classifier.
+
+    Args:
+        path: a `.keras` file; None for the cnn: the user's own, else the released one.
+
+    Returns:
+        The classifier, run by Keras.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is damaged, wants to run code, or is not a classifier of digits.
+    """
+    path = storage.find_model("cnn") if path is None else Path(path)
+    from digits.networks.keras_engine import KerasEngine
+
+    model = storage.load_classifier_model(path)
+    return Classifier(KerasEngine(model), path, storage.read_metadata(path))
+
+
+def mean_probabilities(
+    classifiers: Sequence[Classifier], images: np.ndarray, views: int = 1
+) -> np.ndarray:
+    """Average the probabilities of several classifiers: an ensemble.
+
+    Args:
+        classifiers: at least one.
+        images: as `Classifier.probabilities` takes, as is `views`.
+        views: views of each image.
+
+    Returns:
+        float32 array of shape (n, 10), rows adding up to 1.
+    """
+    total = sum(classifier.probabilities(images, views) for classifier in classifiers)
+    return total / np.float32(len(classifiers))

@@ -1,0 +1,127 @@
+"""A trained detector of digits: where on a page they are, and which.
+
+The network divides a page into cells of 4x4 pixels. Each cell says whether it lies in the middle
+of a digit that is 15 to 44 pixels tall, which one, and where that digit's box is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.special import softmax
+
+from digits.mnist import NUM_CLASSES
+from digits.networks import storage
+from digits.networks.classifier import Engine
+
+CELL = 4  # pixels, to a side
+SMALLEST, LARGEST = 15, 44  # pixels, longer side of the digits that the network detects
+TYPICAL = 24.0  # pixels, about their mean: boxes are learned in terms of it
+BACKGROUND = NUM_CLASSES  # the class of cells that are in no digit
+STRIDE = 8  # pixels: the sides of a page must be multiples of it
+PADDING = 24  # pixels around the page, of its own edge, so that digits there have surroundings
+
+
+@dataclasses.dataclass(frozen=True)
+class Detections:
+    """Digits detected on a page, or what single cells say of them.
+
+    Attributes:
+        boxes: float64 array of shape (n, 4): left, top, right, bottom in pixels of the page.
+        scores: float64 array of shape (n,), probability that there is a digit.
+        probabilities: float64 array of shape (n, 10), of each digit.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    probabilities: np.ndarray
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Detections]) -> Detections:
+        """Put several together, in their order; none at all give no detections."""
+        parts = [cls(np.zeros((0, 4)), np.zeros(0), np.zeros((0, NUM_CLASSES))), *parts]
+        return cls(
+            np.concatenate([part.boxes for part in parts]),
+            np.concatenate([part.scores for part in parts]),
+            np.concatenate([part.probabilities for part in parts]),
+        )
+
+    def __len__(self) -> int:
+        """Number of detections."""
+        return len(self.scores)
+
+    def __getitem__(self, chosen) -> Detections:
+        """Some of the detections, chosen as rows of a NumPy array are: mask, indices or slice."""
+        return Detections(self.boxes[chosen], self.scores[chosen], self.probabilities[chosen])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Detector:
+    """A trained network that detects digits of 15 to 44 pixels on a page.
+
+    Attributes:
+        engine: what computes it.
+        path: file that it came from.
+        metadata: what its JSON says of its training, as `storage.read_metadata` returns.
+    """
+
+    engine: Engine
+    path: Path
+    metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def detect(self, page: np.ndarray, min_score: float) -> Detections:
+        """Detect digits at a page's own scale.
+
+        Args:
+            page: float32 array of shape (height, width), 0 black to 1 white, dark ink on light
+                paper.
+            min_score: probability that there is a digit above which a cell counts.
+
+        Returns:
+            What each such cell says, several a digit as a rule. Only digits whose middle is on the
+            page are among them.
+        """
+        padding = [(PADDING, PADDING + -side % STRIDE) for side in page.shape]
+        padded = np.pad(page, padding, "edge")[None, ..., None]
+        return _decode(self.engine(padded)[0], page.shape, min_score)
+
+
+def _decode(cells: np.ndarray, shape: tuple[int, ...], min_score: float) -> Detections:
+    probabilities = softmax(cells[..., : BACKGROUND + 1].astype(np.float32), axis=-1)
+    scores = 1 - probabilities[..., BACKGROUND]
+    rows, columns = np.nonzero(scores > min_score)
+    place = np.stack([columns, rows], axis=1) * CELL + CELL / 2 - PADDING
+    coded = cells[rows, columns, BACKGROUND + 1 :]
+    middles = place + 2 * CELL * coded[:, :2]
+    halves = TYPICAL / 2 * np.exp(np.clip(coded[:, 2:], -3, 3))
+    found = Detections(
+        np.concatenate([middles - halves, middles + halves], axis=1).astype(np.float64),
+        scores[rows, columns].astype(np.float64),
+        probabilities[rows, columns, :BACKGROUND].astype(np.float64),
+    )
+    # Strokes that the page's edge cuts off look like 1s in its surroundings.
+    return found[((middles >= 0) & (middles <= shape[::-1])).all(axis=1)]
+
+
+def load_detector(path: str | Path | None = None) -> Detector:
+    """Load a trained detector.
+
+    Args:
+        path: a `.keras` file; None for the user's own, else the released one.
+
+    Returns:
+        The detector, run by Keras.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is damaged, wants to run code, or is not a detector of digits.
+    """
+    path = storage.find_model("detector") if path is None else Path(path)
+    from digits.networks.keras_engine import KerasEngine
+
+    model = storage.load_detector_model(path)
+    return Detector(KerasEngine(model), path, storage.read_metadata(path))

@@ -1,0 +1,26 @@
+"""Runs networks with Keras on TensorFlow."""
+
+import functools
+
+import numpy as np
+
+from digits.keras_quietly import keras, tf
+
+
+class KerasEngine:
+    """Computes a Keras model's outputs, compiled once for batches of any size.
+
+    Attributes:
+        model: the `keras.Model`.
+    """
+
+    def __init__(self, model: keras.Model):
+        """Wrap a model; it is compiled when it is first used."""
+        self.model = model
+        signature = [tf.TensorSpec([None, *model.input_shape[1:]], tf.float32)]
+        infer = functools.partial(model, training=False)
+        self._compute = tf.function(infer, input_signature=signature, autograph=False)
+
+    def __call__(self, inputs: np.ndarray) -> np.ndarray:
+        """Compute the outputs for a batch of inputs, float32 arrays both."""
+        return self._compute(tf.convert_to_tensor(inputs, tf.float32)).numpy()

@@ -1,0 +1,203 @@
+"""Saves, finds and loads trained networks, and refuses files that are none of this project's."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from digits import files
+from digits.mnist import IMAGE_SHAPE, NUM_CLASSES
+
+if TYPE_CHECKING:
+    from digits.keras_quietly import keras
+
+OWN_MODELS = Path("saved_models")  # of whoever runs a command, in the folder where it is run
+RELEASED_MODELS = files.shipped("saved_models/released")
+
+
+def save(model: keras.Model, path: str | Path, metadata: Mapping[str, Any]) -> tuple[Path, Path]:
+    """Save a model, and what is known of it as JSON beside it.
+
+    Args:
+        model: a `keras.Model`.
+        path: file to write, ending in `.keras`; the JSON gets the same name with `.json`.
+        metadata: content of the JSON.
+
+    Returns:
+        The two paths written.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    path = Path(path)
+    # An uncompiled copy: with the optimizer's state the file would be three times as large.
+    bare = type(model).from_config(model.get_config())
+    bare.set_weights(model.get_weights())
+    with files.replacing(path) as temporary:
+        bare.save(temporary)
+    metadata_path = path.with_suffix(".json")
+    files.write_json(metadata_path, metadata)
+    return path, metadata_path
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that a training's result depends on, by name."""
+    packages = ("keras", "tensorflow", "numpy")
+    return {package: importlib.metadata.version(package) for package in packages}
+
+
+def read_metadata(path: str | Path) -> dict[str, Any]:
+    """Read the JSON beside a model, or what of it makes sense.
+
+    Args:
+        path: the model's file.
+
+    Returns:
+        What `save` was given; empty if there is no JSON or it is damaged. Numbers that are used
+        are left out where they make no sense: `temperature` is a float above 0, `threshold` above
+        0 and at most 1, `num_train` an integer above 0.
+    """
+    try:
+        text = Path(path).with_suffix(".json").read_text(encoding="utf-8")
+        metadata = dict(json.loads(text))
+    except (OSError, ValueError, TypeError):
+        return {}
+    for name, most in (("temperature", 100), ("threshold", 1), ("num_train", 1e9)):
+        value = metadata.get(name)
+        if not (type(value) in (int, float) and 0 < value <= most):
+            metadata.pop(name, None)
+    return metadata
+
+
+def default_model_path(name: str) -> Path:
+    """Where a user's own model of this name is written and looked for."""
+    return OWN_MODELS / f"{name}.keras"
+
+
+def find_model(name: str, path: str | Path | None = None, released: Path = RELEASED_MODELS) -> Path:
+    """Find the model file to use: the one asked for, else the user's own, else the released one.
+
+    Args:
+        name: a key of `mnist.NETWORKS`, or "detector".
+        path: the file asked for, or None.
+        released: folder of the models that come with the project.
+
+    Returns:
+        Path of the model, relative to the current folder where it lies below that.
+
+    Raises:
+        FileNotFoundError: there is neither an own nor a released one.
+    """
+    if path is not None:
+        return Path(path)
+    own, released = default_model_path(name), released / f"{name}.keras"
+    if own.exists():
+        return own
+    if not released.exists():
+        command = "train_detector.py" if name == "detector" else f"train.py --model {name}"
+        raise FileNotFoundError(f"there is no {own}: run python {command} first")
+    here = Path.cwd()
+    return released.relative_to(here) if released.is_relative_to(here) else released
+
+
+def unique_names(paths: Iterable[str | Path]) -> list[str]:
+    """Name models by their files, with a number where these are called alike."""
+    names = [Path(path).stem for path in paths]
+    return [
+        f"{name} {names[: place + 1].count(name)}" if names.count(name) > 1 else name
+        for place, name in enumerate(names)
+    ]
+
+
+def load_classifier_model(path: str | Path) -> keras.Model:
+    """Load a classifier of digits as a Keras model, refusing what cannot be one.
+
+    Code inside the file is never run: `safe_mode` stays on, and the file must be in the `.keras`
+    format, since the older HDF5 format may carry code.
+
+    Args:
+        path: a `.keras` file.
+
+    Returns:
+        An uncompiled `keras.Model`, images of shape (batch, 28, 28) to probabilities of shape
+        (batch, 10).
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is damaged, wants to run code, or is not a classifier of digits.
+    """
+    from digits.keras_quietly import keras
+
+    model = _load(Path(path), "train.py")
+    inputs, outputs = _get_shapes(model)
+    if (inputs, outputs) != (IMAGE_SHAPE, (NUM_CLASSES,)):
+        raise ValueError(
+            f"{path} maps {inputs} to {outputs}, expected (28, 28) to (10,): "
+            "it is not a digit classifier of this project"
+        )
+    tried = np.random.default_rng(0).random((4, *IMAGE_SHAPE), np.float32)
+    tried[0] = 0
+    answers = keras.ops.convert_to_numpy(model(tried, training=False))
+    if answers.min() < 0 or not np.allclose(answers.sum(axis=1), 1, atol=1e-2):
+        raise ValueError(
+            f"{path} has outputs from {answers.min():.3g} to {answers.max():.3g} that are no "
+            "probabilities: its last layer must be a softmax"
+        )
+    return model
+
+
+def load_detector_model(path: str | Path) -> keras.Model:
+    """Load a detector as a Keras model; otherwise as `load_classifier_model`.
+
+    Returns:
+        An uncompiled `keras.Model` as `detector_model.build_detector` builds.
+    """
+    from digits.networks import detector_model  # noqa: F401, which registers its layers
+
+    model = _load(Path(path), "train_detector.py")
+    inputs, outputs = _get_shapes(model)
+    if (inputs, outputs) != ((None, None, 1), (None, None, NUM_CLASSES + 5)):
+        raise ValueError(
+            f"{path} maps {inputs} to {outputs}, expected a network that detects digits: "
+            "train one with python train_detector.py"
+        )
+    return model
+
+
+def _load(path: Path, script: str) -> keras.Model:
+    from digits.keras_quietly import keras
+
+    if not path.is_file():
+        problem = "is a folder" if path.is_dir() else "does not exist"
+        raise FileNotFoundError(
+            f"{path} {problem}: expected a .keras model; python {script} makes one"
+        )
+    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
+        raise ValueError(
+            f"{path} is not a whole .keras file (truncated, or another format): "
+            f"train again with python {script}"
+        )
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # a foreign or damaged file can make Keras raise nearly anything
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(
+            f"{path} cannot be loaded as a Keras model ({type(error).__name__}: {reason}): "
+            f"train again with python {script}"
+        ) from None
+    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        raise ValueError(f"{path} has weights that are NaN or infinite: train it again")
+    return model
+
+
+def _get_shapes(model: keras.Model) -> tuple[Sequence | str, Sequence | str]:
+    try:
+        return tuple(model.input_shape[1:]), tuple(model.output_shape[1:])
+    except (AttributeError, TypeError):  # several inputs or outputs, or never built
+        return "several or unknown inputs and outputs", ""

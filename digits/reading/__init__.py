@@ -1,0 +1,1 @@
+"""Reads the digits on photos of pages and on a canvas."""

@@ -1,0 +1,1 @@
+"""Trains networks: recipes, the loop, checkpoints, synthetic pages."""

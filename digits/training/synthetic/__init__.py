@@ -1,0 +1,1 @@
+"""Makes synthetic pages of handwriting to train the detector on."""

@@ -1,0 +1,1 @@
+"""The page to draw digits and read photos on."""

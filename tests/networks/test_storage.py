@@ -1,0 +1,216 @@
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from keras import layers
+
+import data
+import model as models
+from digits.evaluation import metrics
+from digits.keras_quietly import keras
+from digits.networks import storage
+from tests.conftest import ROOT
+
+
+def test_a_saved_model_comes_back_the_same_with_its_metadata(tmp_path):
+    network = models.build_dense()
+    paths = storage.save(
+        network, tmp_path / "mine.keras", {"seed": 3, "versions": storage.package_versions()}
+    )
+    assert [path.name for path in paths] == ["mine.keras", "mine.json"]
+    for saved, loaded in zip(
+        network.get_weights(), storage.load(paths[0]).get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(saved, loaded)
+    metadata = json.loads(paths[1].read_text())
+    assert metadata["seed"] == 3
+    assert metadata["versions"]["keras"] == keras.__version__
+
+
+def test_the_saved_file_leaves_the_optimizer_out(tmp_path):
+    network = models.build_dense()
+    network.compile("adam", "sparse_categorical_crossentropy")
+    network.fit(np.zeros((4, 28, 28), np.float32), np.zeros(4), verbose=0)
+    path, _ = storage.save(network, tmp_path / "compiled.keras", {})
+    assert path.stat().st_size < 1.3 * 4 * network.count_params()
+
+
+def classifier(input_shape=(28, 28), units=10, activation="softmax", extra=()):
+    return keras.Sequential(
+        [
+            layers.Input(input_shape),
+            layers.Flatten(),
+            *extra,
+            layers.Dense(units, activation=activation),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"input_shape": (32, 32)}, "expected \\(28, 28\\)"),
+        ({"units": 26}, "to \\(26,\\), expected"),
+        ({"activation": None}, "probabilities"),
+        ({"activation": "tanh"}, "probabilities"),
+        ({"extra": [layers.Lambda(lambda x: x * 2)]}, "cannot be loaded.*[Ll]ambda"),
+    ],
+)
+def test_other_models_are_refused(tmp_path, options, message):
+    path = tmp_path / "other.keras"
+    classifier(**options).save(path)
+    with pytest.raises(ValueError, match=message):
+        storage.load(path)
+
+
+def test_a_model_with_two_inputs_is_refused(tmp_path):
+    left, right = layers.Input((28, 28)), layers.Input((28, 28))
+    outputs = layers.Dense(10, "softmax")(layers.Flatten()(layers.add([left, right])))
+    keras.Model([left, right], outputs).save(tmp_path / "two.keras")
+    with pytest.raises(ValueError, match="not a digit classifier"):
+        storage.load(tmp_path / "two.keras")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused(tmp_path, value):
+    network = classifier()
+    weights = network.get_weights()
+    weights[0][5, 5] = value
+    network.set_weights(weights)
+    network.save(tmp_path / "nan.keras")
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        storage.load(tmp_path / "nan.keras")
+
+
+def test_damaged_and_foreign_files_are_refused(tmp_path, dense_path):
+    whole = dense_path.read_bytes()
+    contents = {
+        "truncated": whole[: len(whole) // 2],
+        "empty": b"",
+        "text": b"not a model",
+        "hdf5": b"\x89HDF\r\n\x1a\n" + bytes(100),
+        "damaged": whole[:5000] + b"\xff" * 3000 + whole[8000:],
+    }
+    for name, content in contents.items():
+        path = tmp_path / f"{name}.keras"
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=f"{name}.keras"):
+            storage.load(path)
+    with zipfile.ZipFile(tmp_path / "zip.keras", "w") as archive:
+        archive.writestr("hello.txt", "hello")
+    with pytest.raises(ValueError, match="cannot be loaded"):
+        storage.load(tmp_path / "zip.keras")
+    (tmp_path / "dense.h5").write_bytes(whole)
+    with pytest.raises(ValueError, match=r"not a whole \.keras file"):
+        storage.load(tmp_path / "dense.h5")
+
+
+def test_a_model_naming_a_python_class_outside_keras_is_refused(tmp_path, dense_path):
+    path = tmp_path / "code.keras"
+    with zipfile.ZipFile(dense_path) as source, zipfile.ZipFile(path, "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            if name == "config.json":
+                config = json.loads(content)
+                config["config"]["layers"][1] |= {"module": "subprocess", "class_name": "Popen"}
+                content = json.dumps(config)
+            target.writestr(name, content)
+    with pytest.raises(ValueError, match="cannot be loaded"):
+        storage.load(path)
+
+
+def test_a_missing_model_is_named_with_the_way_out(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"does not exist.*train\.py"):
+        storage.load(tmp_path / "none.keras")
+
+
+def test_the_users_own_model_comes_before_the_released_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    released = tmp_path / "released"
+    with pytest.raises(FileNotFoundError, match=r"run python train\.py"):
+        storage.find("dense", released=released)
+    released.mkdir()
+    (released / "dense.keras").touch()
+    assert storage.find("dense", released=released) == Path("released/dense.keras")
+    Path("saved_models").mkdir()
+    Path("saved_models/dense.keras").touch()
+    assert storage.find("dense", released=released) == Path("saved_models/dense.keras")
+    assert storage.find("dense", "x.keras", released) == Path("x.keras")
+
+
+def test_results_are_added_to_a_models_own_json_only(tmp_path):
+    own, other = tmp_path / "mine.json", tmp_path / "other.json"
+    model_path = tmp_path / "mine.keras"
+    assert storage.read_kept_results(own, [model_path]) == {}
+    for path in (own, other):
+        path.write_text('{"seed": 3}')
+    assert storage.read_kept_results(own, [model_path]) == {"seed": 3}
+    assert storage.read_kept_results(other, [model_path]) == {}
+    assert storage.read_kept_results(None, [model_path]) == {}
+    with pytest.raises(ValueError, match="one of several models"):
+        storage.read_kept_results(own, [tmp_path / "x.keras", model_path])
+    for damage in ("", "[1, 2]", "{"):
+        own.write_text(damage)
+        with pytest.raises(ValueError, match=r"mine\.json is damaged"):
+            storage.read_kept_results(own, [model_path])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"temperature": 1.5, "threshold": 0.6, "seed": 3}', {"temperature", "threshold", "seed"}),
+        (
+            '{"temperature": 2, "threshold": 1, "num_train": 5}',
+            {"temperature", "threshold", "num_train"},
+        ),
+        ('{"temperature": 0, "threshold": 1.1, "num_train": -1}', set()),
+        ('{"temperature": "warm", "threshold": null, "num_train": "many"}', set()),
+        ('{"temperature": NaN, "threshold": -1}', set()),
+        ('{"temperature": true, "threshold": [0.5]}', set()),
+        ("[1, 2]", set()),
+        ('{"thresh', set()),
+        (None, set()),
+    ],
+)
+def test_what_makes_no_sense_in_a_models_json_is_left_out(tmp_path, text, expected):
+    if text is not None:
+        (tmp_path / "m.json").write_text(text)
+    assert set(storage.read_metadata(tmp_path / "m.keras")) == expected
+    threshold = storage.read_threshold(tmp_path / "m.keras")
+    assert threshold == (json.loads(text)["threshold"] if "threshold" in expected else 0.8)
+
+
+def test_only_networks_of_this_project_can_be_looked_into():
+    from digits.keras_quietly import keras
+
+    storage.check_own(models.build_tiny(), "x")
+    foreign = keras.Sequential([keras.layers.Input((28, 28)), keras.layers.Softmax()])
+    with pytest.raises(ValueError, match=r"own.keras has the layers softmax.*, expected normalize"):
+        storage.check_own(foreign, "own.keras")
+
+
+def test_released_classifiers_are_loaded_but_for_the_one_that_is_looked_at():
+    path = storage.RELEASED_MODELS / "tiny.keras"
+    assert set(storage.load_released(path)) == {"cnn", "dense"}
+    assert set(storage.load_released("elsewhere/tiny.keras")) == {"cnn", "dense", "tiny"}
+
+
+@pytest.mark.parametrize("name", ["dense", "cnn", "tiny"])
+def test_a_released_model_is_whole_and_as_good_as_its_json_and_the_readme_say(name):
+    path = storage.RELEASED_MODELS / f"{name}.keras"
+    assert path.stat().st_size < 5_000_000
+    metadata = json.loads(path.with_suffix(".json").read_text())
+    assert metadata["command"].startswith("python train.py")
+    assert {"seed", "versions", "dataset_sha256", "val_accuracy"} <= metadata.keys()
+    network = storage.load(path)
+    assert network.count_params() == metadata["num_parameters"]
+    images, labels = data.load_test()
+    scores = metrics.score(labels, network.predict(data.normalize(images), 500, verbose=0))
+    # Another processor rounds otherwise, which may tip an image or two.
+    assert abs(scores["num_correct"] - metadata["num_correct"]) <= 3
+    assert scores["ece"] <= 0.002 + 0.0003
+    assert 0.5 < metadata["threshold"] < 1
+    readme = (ROOT / "README.md").read_text()
+    assert f"{metadata['test_accuracy']:.2%} ({metadata['num_correct']:,}/10,000)" in readme

@@ -1,0 +1,226 @@
+import base64
+import functools
+import io
+import time
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from digits.networks import storage
+from digits.reading import canvas as drawing
+from tests.reading.test_photos import make_bomb
+
+PEN = 18
+
+
+@functools.cache
+def load_finder():
+    return storage.load_finder(storage.RELEASED_MODELS / "finder.keras")
+
+
+@functools.cache
+def load_classifiers():
+    names = ("dense", "cnn")
+    return {name: storage.load(storage.RELEASED_MODELS / f"{name}.keras") for name in names}
+
+
+SHAPES = {
+    0: [[(60, 5), (20, 30), (10, 90), (25, 150), (60, 170), (95, 140), (100, 60), (60, 5)]],
+    1: [[(50, 0), (50, 170)]],
+    4: [[(70, 0), (10, 110), (110, 110)], [(80, 60), (80, 175)]],
+    5: [[(25, 5), (20, 75), (70, 70), (100, 110), (80, 160), (20, 165)], [(25, 5), (100, 5)]],
+    7: [[(5, 5), (110, 5), (45, 170)]],
+}
+
+
+def draw(digits, shape=(320, 480), scale=1.0, top=70, left=20, step=130):
+    canvas = Image.new("RGB", shape[::-1], "white")
+    pen = ImageDraw.Draw(canvas)
+    for number, digit in enumerate(digits):
+        for stroke in SHAPES[digit]:
+            places = [(left + step * number + scale * x, top + scale * y) for x, y in stroke]
+            pen.line(places, "black", PEN, joint="curve")
+    return np.asarray(canvas)
+
+
+def classify(images):
+    return [int(digit) for digit in np.asarray(load_classifiers()["cnn"](images)).argmax(axis=1)]
+
+
+@pytest.mark.parametrize("digits", [[7], [5], [4], [7, 4], [5, 0, 7], [1, 4, 1]])
+def test_drawn_digits_are_told_apart_and_read(digits):
+    images = drawing.cut_digits(draw(digits), load_finder())
+    assert images.shape == (len(digits), 28, 28) and images.dtype == np.float32
+    assert classify(images) == digits
+
+
+def test_light_ink_on_dark_is_read_too():
+    dark = drawing.cut_digits(255 - draw([7, 4]), load_finder())
+    np.testing.assert_allclose(dark, drawing.cut_digits(draw([7, 4]), load_finder()), atol=0.01)
+
+
+def test_rows_are_read_from_the_top():
+    canvas = np.minimum(
+        draw([7, 4], scale=0.7, top=20, left=60), draw([5, 1], scale=0.7, top=180, left=60)
+    )
+    assert classify(drawing.cut_digits(canvas, load_finder())) == [7, 4, 5, 1]
+
+
+def test_nothing_drawn_is_no_digit():
+    assert drawing.cut_digits(draw([]), load_finder()).shape == (0, 28, 28)
+
+
+def test_strokes_of_one_digit_stay_together():
+    ink = 1 - draw([5])[..., 0] / np.float32(255)
+    ink[70:80, 40:60] = 0  # its bar no longer touches the rest
+    (digit,) = drawing.split(ink, load_finder())
+    np.testing.assert_array_equal(digit, ink)
+
+
+def test_each_pixel_belongs_to_one_digit_at_most():
+    ink = 1 - draw([7, 4, 1])[..., 0] / np.float32(255)
+    digits = drawing.split(ink, load_finder())
+    np.testing.assert_array_equal(np.sum(digits, axis=0), np.where(ink > 0.35, ink, 0))
+
+
+def test_slips_of_the_pen_are_left_out():
+    ink = 1 - draw([7, 4])[..., 0] / np.float32(255)
+    slipped = ink.copy()
+    slipped[290:300, 440:450] = 1
+    digits = drawing.split(slipped, load_finder())
+    assert len(digits) == 2
+    np.testing.assert_array_equal(np.sum(digits, axis=0), np.where(ink > 0.35, ink, 0))
+
+
+def split_with_boxes(monkeypatch, ink, boxes):
+    monkeypatch.setattr(drawing, "_find_boxes", lambda ink, finder: np.array(boxes, float))
+    return drawing.split(ink, None)
+
+
+def test_small_marks_are_no_digits_even_if_the_finder_says_so(monkeypatch):
+    ink = np.zeros((320, 480), np.float32)
+    ink[50:250, 50:70] = ink[50:250, 200:220] = ink[100:120, 400:420] = 1
+    boxes = [(45, 45, 75, 255), (195, 45, 225, 255), (395, 95, 425, 125)]
+    assert len(split_with_boxes(monkeypatch, ink, boxes)) == 2
+
+
+def test_boxes_without_ink_are_no_digits(monkeypatch):
+    ink = np.zeros((320, 480), np.float32)
+    ink[10:15, 10:15] = ink[300:305, 10:15] = 1
+    empty = [(200, 100, 260, 200), (300, 100, 360, 200)]
+    (digit,) = split_with_boxes(monkeypatch, ink, empty)
+    np.testing.assert_array_equal(digit, ink)
+
+
+def test_a_stroke_is_split_among_digits_beside_each_other_only(monkeypatch):
+    ink = np.zeros((320, 480), np.float32)
+    ink[50:290, 50:70] = 1
+    ink[50:250, 200:220] = 1
+    stacked = [(45, 45, 75, 170), (45, 171, 75, 295), (195, 45, 225, 255)]
+    assert len(split_with_boxes(monkeypatch, ink, stacked)) == 2
+    ink = np.zeros((320, 480), np.float32)
+    ink[100:120, 50:300] = ink[100:200, 50:70] = ink[100:200, 200:220] = 1
+    left, right = split_with_boxes(monkeypatch, ink, [(45, 95, 170, 205), (171, 95, 305, 205)])
+    assert left[:, :160].any() and not left[:, 180:].any()
+    assert right[:, 180:].any() and not right[:, :160].any()
+
+
+def test_what_is_no_digit_is_still_read_as_one():
+    canvas = np.full((320, 480, 3), 255, np.uint8)
+    canvas[100:110, 100:300] = 0
+    assert len(drawing.cut_digits(canvas, load_finder())) == 1
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (1, 1), (2000, 60), (60, 3000)])
+def test_canvases_may_have_any_shape(shape):
+    canvas = np.full((*shape, 3), 255, np.uint8)
+    canvas[shape[0] // 2, :: max(1, shape[1] // 3)] = 0
+    images = drawing.cut_digits(canvas, load_finder())
+    assert np.isfinite(images).all()
+
+
+def to_url(image):
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def test_a_drawing_is_decoded_as_it_was_drawn():
+    canvas = draw([7])
+    np.testing.assert_array_equal(drawing.decode(to_url(Image.fromarray(canvas))), canvas)
+
+
+def test_a_transparent_drawing_is_on_white():
+    canvas = draw([7])
+    transparent = np.dstack([np.zeros_like(canvas), 255 - canvas[..., :1]])
+    decoded = drawing.decode(to_url(Image.fromarray(transparent, "RGBA")))
+    np.testing.assert_array_equal(decoded, canvas)
+
+
+@pytest.mark.parametrize("text", [None, ""])
+def test_an_empty_canvas_is_nothing(text):
+    assert drawing.decode(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hello",
+        "/etc/passwd",
+        "file:///etc/passwd",
+        "data:image/png;base64,",
+        "data:image/png;base64,&&&&",
+        "data:image/png;base64," + base64.b64encode(b"no image").decode(),
+        "data:text/html;base64,aGVsbG8=",
+        "data:image/png;base64," + "A" * 2_000_000,
+        {"path": "/etc/passwd"},
+    ],
+)
+def test_what_is_no_drawing_is_refused(text):
+    with pytest.raises(ValueError, match=r"The drawing"):
+        drawing.decode(text)
+
+
+def test_a_bomb_on_the_canvas_is_refused(tmp_path):
+    make_bomb(tmp_path / "bomb.png", 13_000)
+    bomb = base64.b64encode((tmp_path / "bomb.png").read_bytes()).decode()
+    with pytest.raises(ValueError, match="pixels"):
+        drawing.decode(f"data:image/png;base64,{bomb}")
+
+
+def test_a_drawing_is_read_by_each_network_and_explained():
+    images, said, explained, shares = drawing.read(draw([7, 4]), load_finder(), load_classifiers())
+    assert images.shape == (2, 28, 28)
+    for name in ("dense", "cnn"):
+        assert said[name].argmax(axis=1).tolist() == [7, 4]
+        assert shares[name].shape == (28, 28) and shares[name].any()
+        assert not shares[name][images[explained] == 0].any()
+
+
+def test_the_least_sure_digit_is_explained():
+    canvas = draw([7, 1, 4]).copy()
+    canvas[:, 150:280] = 255
+    canvas[100:200:12, 170:230] = 0  # stripes
+    images, said, explained, _ = drawing.read(canvas, load_finder(), load_classifiers())
+    sure = sum(row.max(axis=1) for row in said.values())
+    assert len(images) > 1 and explained == sure.argmin()
+
+
+@pytest.mark.parametrize("canvas", [None, np.full((320, 480, 3), 255, np.uint8)])
+def test_nothing_drawn_is_nothing_read(canvas):
+    images, said, _, shares = drawing.read(canvas, load_finder(), load_classifiers())
+    assert len(images) == 0 and shares == {}
+    assert {name: row.shape for name, row in said.items()} == {"dense": (0, 10), "cnn": (0, 10)}
+
+
+def test_grain_takes_no_time():
+    rng = np.random.default_rng(0)
+    grain = np.where(rng.random((1000, 1500)) < 0.05, 0, 255).astype(np.uint8)
+    canvas = np.minimum(np.repeat(grain[..., None], 3, axis=2), 255)
+    start = time.perf_counter()
+    drawing.cut_digits(canvas, load_finder())
+    ink = np.zeros((320, 480), np.float32)
+    ink[::4, ::4] = 1
+    assert len(drawing.split(ink, load_finder())) <= drawing.MAX_STROKES
+    assert time.perf_counter() - start < 20  # it was 400 s

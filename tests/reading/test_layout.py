@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+
+from digits.reading import layout
+
+
+def make_box(x, y, width=12, height=20):
+    return [x - width / 2, y - height / 2, x + width / 2, y + height / 2]
+
+
+def turn(boxes, degrees):
+    """Turn the middles of boxes about the page's corner, downwards to the right."""
+    boxes = np.array(boxes, float)
+    middles, halves = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
+    angle = np.radians(degrees)
+    middles = middles @ [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
+    return np.concatenate([middles - halves, middles + halves], axis=1)
+
+
+def flatten(lines):
+    return [[index for number in line for index in number] for line in lines]
+
+
+def test_no_digits_are_no_lines():
+    assert layout.make_lines(np.zeros((0, 4))) == []
+
+
+def test_one_digit_is_one_line():
+    assert layout.make_lines(np.array([make_box(5, 5)])) == [[[0]]]
+
+
+@pytest.mark.parametrize("degrees", [-30, -10, 0, 10, 30])
+def test_lines_are_read_from_the_top_and_the_left_however_they_slant(degrees):
+    boxes = [make_box(20 * column, 40 * row) for row in range(3) for column in range(8)]
+    shuffled = np.random.default_rng(0).permutation(len(boxes))
+    lines = layout.make_lines(turn(boxes, degrees)[shuffled])
+    assert [list(shuffled[line]) for line in flatten(lines)] == [
+        list(range(8 * row, 8 * row + 8)) for row in range(3)
+    ]
+
+
+def test_the_slope_of_a_line_is_measured():
+    boxes = turn([make_box(20 * column, 0) for column in range(8)], 25)
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    slope = layout.measure_slope(middles, np.full(len(boxes), 20.0))
+    assert np.degrees(slope) == pytest.approx(25, abs=1)
+
+
+def test_rows_are_told_from_columns():
+    boxes = np.array([make_box(20 * x, 50 * row) for row in range(3) for x in range(6)], float)
+    assert layout.measure_rows(boxes) == 1
+    assert layout.measure_rows(boxes[:, [1, 0, 3, 2]]) == 0
+    assert layout.measure_rows(boxes[:1]) == 0.5
+
+
+def test_a_grid_is_not_read_askew():
+    boxes = np.array([make_box(30 * column, 30 * row) for row in range(6) for column in range(6)])
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    assert layout.measure_slope(middles, np.full(len(boxes), 20.0)) == 0
+
+
+@pytest.mark.parametrize("shift", [-18, -14, 14])
+def test_partial_products_are_lines_though_they_make_a_staircase(shift):
+    boxes = [make_box(100 + shift * row + 14 * x, 27 * row) for row in range(3) for x in range(2)]
+    assert flatten(layout.make_lines(np.array(boxes))) == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_digits_far_apart_say_nothing_of_the_slope():
+    slopes = []
+    for seed in range(20):
+        middles = np.random.default_rng(seed).uniform(0, 800, (5, 2))
+        slopes.append(abs(layout.measure_slope(middles, np.full(5, 20.0))))
+    assert np.mean(np.degrees(slopes) > 5) < 0.15
+
+
+def test_digits_that_dance_stay_on_their_line():
+    dance = np.random.default_rng(0).uniform(-5, 5, 10)
+    boxes = np.array([make_box(18 * column, dance[column]) for column in range(10)])
+    assert flatten(layout.make_lines(boxes)) == [list(range(10))]
+
+
+def test_a_line_that_bends_stays_one():
+    boxes = np.array([make_box(18 * x, 0.6 * (x - 8) ** 2) for x in range(17)])
+    assert flatten(layout.make_lines(boxes)) == [list(range(17))]
+
+
+def test_wide_gaps_part_numbers():
+    places = [0, 15, 30, 70, 85, 125, 140]
+    lines = layout.make_lines(np.array([make_box(x, 0) for x in places]))
+    assert lines == [[[0, 1, 2], [3, 4], [5, 6]]]
+
+
+def test_even_gaps_part_none_even_wide_ones():
+    lines = layout.make_lines(np.array([make_box(45 * x, 0) for x in range(6)]))
+    assert lines == [[[0, 1, 2, 3, 4, 5]]]
+
+
+def test_numbers_far_apart_are_lines_of_their_own():
+    boxes = [make_box(x, 0) for x in (0, 14, 28, 130, 144)]
+    boxes += [make_box(x, 60) for x in (70, 84)]
+    assert layout.make_lines(np.array(boxes)) == [[[0, 1, 2]], [[3, 4]], [[5, 6]]]
+
+
+def test_a_row_of_a_table_stays_one_line():
+    boxes = [
+        make_box(x + 60 * column, 40 * row)
+        for row in range(3)
+        for column in range(4)
+        for x in (0, 14)
+    ]
+    lines = layout.make_lines(np.array(boxes))
+    assert [len(line) for line in lines] == [4, 4, 4]
+    assert flatten(lines) == [list(range(8)), list(range(8, 16)), list(range(16, 24))]

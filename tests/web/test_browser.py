@@ -1,0 +1,248 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from digits.web import learn_tab
+from tests.conftest import ROOT, serving
+from tests.reading.test_photos import make_bomb
+
+NOTE = ROOT / "examples" / "note.jpg"
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+DESKTOP = {"viewport": {"width": 1200, "height": 900}}
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+STROKES = {
+    7: [[(150, 60), (300, 60), (215, 270)]],
+    1: [[(380, 60), (380, 270)]],
+}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM:
+        pytest.skip("no chromium on the path: install it to test the page as a browser shows it")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser, page_url):
+    """Open the page; whatever it asks another host for, and every error, fails the test."""
+    contexts, requests, errors = [], [], []
+
+    def open_one(tab="Draw", **options):
+        contexts.append(browser.new_context(**(DESKTOP | options)))
+        page = contexts[-1].new_page()
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(page_url)
+        page.get_by_role("tab", name=tab).click()
+        page.wait_for_load_state("networkidle")
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    elsewhere = [url for url in requests if not url.startswith((page_url, "data:", "blob:"))]
+    assert requests and not elsewhere
+    assert not errors
+
+
+def draw(page, *digits):
+    box = page.locator("#canvas canvas").bounding_box()
+    scale = box["width"] / 480
+    for digit in digits:
+        for stroke in STROKES[digit]:
+            places = [(box["x"] + x * scale, box["y"] + y * scale) for x, y in stroke]
+            page.mouse.move(*places[0])
+            page.mouse.down()
+            for place in places[1:]:
+                page.mouse.move(*place, steps=12)
+            page.mouse.up()
+
+
+def expect_reading(page, text):
+    page.wait_for_function(
+        "text => document.querySelector('#reading [aria-live=polite] p')?.innerText === text",
+        arg=f"This is {text}",
+        timeout=10_000,
+    )
+
+
+@pytest.mark.parametrize("options", [DESKTOP, PHONE, DESKTOP | {"color_scheme": "dark"}])
+def test_a_drawn_seven_is_seen_as_seven(open_page, options):
+    page = open_page(**options)
+    page.evaluate(
+        "() => { window.moved = []; new PerformanceObserver((list) => { for (const entry of"
+        " list.getEntries()) moved.push(entry.value); }).observe({type: 'layout-shift'}) }"
+    )
+    draw(page, 7)
+    expect_reading(page, "7")
+    for network in ("dense", "tiny", "cnn"):
+        section = page.locator("#answers section", has=page.get_by_role("heading", name=network))
+        assert section.locator(".answer b").inner_text() == "7"
+        assert section.locator("tr").count() == 10
+        assert "for and against 7" in section.locator("img").get_attribute("alt")
+    assert sum(page.evaluate("window.moved")) < 0.001  # browsers call 0.1 good
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_several_digits_are_read_taken_back_and_cleared(open_page):
+    page = open_page()
+    draw(page, 7, 1)
+    expect_reading(page, "71")
+    assert page.locator("#answers .strip li").count() == 2
+    page.get_by_role("button", name="Undo").click()
+    expect_reading(page, "7")
+    page.get_by_role("button", name="Clear").click()
+    page.get_by_text("Draw a digit, or several.").wait_for()
+    assert page.locator("#answers .strip li").count() == 0
+
+
+def test_one_can_draw_with_the_keyboard(open_page):
+    page = open_page()
+    page.locator("#canvas canvas").focus()
+    page.keyboard.press("Space")
+    for _ in range(20):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    expect_reading(page, "1")
+    page.keyboard.press("Delete")
+    page.get_by_text("Draw a digit, or several.").wait_for()
+
+
+def test_one_can_draw_with_a_finger(open_page):
+    page = open_page(**PHONE)
+    session = page.context.new_cdp_session(page)
+    box = page.locator("#canvas canvas").bounding_box()
+    x, top, height = box["x"] + box["width"] / 2, box["y"], box["height"]
+    page.evaluate("document.body.style.minHeight = '3000px'")
+    # Upwards, which would scroll the page if the canvas did not take it.
+    places = [{"x": x, "y": top + height * share} for share in np.linspace(0.8, 0.2, 15)]
+    session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": places[:1]})
+    for place in places[1:]:
+        session.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [place]})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    expect_reading(page, "1")
+    assert page.evaluate("scrollY") == 0
+
+
+def test_a_stroke_survives_what_happens_beside_it(open_page):
+    page = open_page()
+    box = page.locator("#canvas canvas").bounding_box()
+    x, top, height = box["x"] + box["width"] / 2, box["y"], box["height"]
+    draw(page, 7)
+    page.mouse.move(x, top + 10)
+    page.mouse.down()
+    page.mouse.move(x, top + height / 2)
+    page.evaluate("document.querySelector('#canvas .clear').click()")  # a second finger's
+    page.mouse.move(x, top + height - 10, steps=5)
+    page.mouse.up()
+    page.get_by_text("Draw a digit, or several.").wait_for()
+    page.locator("#canvas canvas").focus()
+    page.keyboard.press("Space")
+    draw(page, 7)
+    page.keyboard.press("ArrowDown")  # the pen was lifted by the mouse
+    expect_reading(page, "7")
+
+
+def test_the_first_drawing_of_several_digits_needs_nothing_compiled_anew(browser, tmp_path):
+    with serving(tmp_path) as (_, url, log):
+        page = browser.new_context(**DESKTOP).new_page()
+        page.goto(url)
+        page.wait_for_load_state("networkidle")
+        draw(page, 7, 1)
+        expect_reading(page, "71")
+        page.context.close()
+        assert "WARNING" not in log.read_text()
+
+
+def upload(page, path):
+    page.locator("input[type=file]").first.set_input_files(path)
+
+
+def wait_for_note(page):
+    page.wait_for_function(
+        "[...document.querySelectorAll('textarea, input')].some((box) =>"
+        " box.value.startsWith('31 digits in 4 lines'))",
+        timeout=20_000,
+    )
+
+
+@pytest.mark.parametrize("options", [DESKTOP, PHONE])
+def test_an_uploaded_note_is_read(open_page, options):
+    page = open_page("Photo", **options)
+    upload(page, NOTE)
+    wait_for_note(page)
+    assert page.locator("#lines textarea").input_value().splitlines()[0] == "12 30 42"
+    assert page.get_by_alt_text("The note, with a box").first.wait_for() is None
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_an_example_is_read_and_its_lines_downloaded(open_page):
+    page = open_page("Photo")
+    page.get_by_role("button", name="A note on ruled paper").click()
+    wait_for_note(page)
+    contents = {}
+    for kind in ("TXT", "CSV", "JSON"):
+        with page.expect_download() as started:
+            page.get_by_role("button", name=f"Download {kind}").click()
+        assert started.value.suggested_filename == f"note.{kind.lower()}"
+        contents[kind] = started.value.path().read_text()
+    lines = contents["TXT"].splitlines()
+    assert lines[0] == "12 30 42" and len(lines) == 4
+    assert len(contents["CSV"].splitlines()) == 1 + len(contents["TXT"].split())
+    assert [line["text"] for line in json.loads(contents["JSON"])["lines"]] == lines
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("bomb", "169,000,000 pixels, expected at most"),
+        ("text", "is no image that can be read"),
+        ("large", "exceed the maximum allowed size"),
+    ],
+)
+def test_hostile_files_get_a_message_and_the_next_is_read(open_page, tmp_path, kind, expected):
+    path = tmp_path / f"{kind}.png"
+    if kind == "bomb":
+        make_bomb(path, 13_000)
+    else:
+        path.write_bytes(b"hello" if kind == "text" else bytes(30_000_000))
+    page = open_page("Photo")
+    upload(page, path)
+    message = page.get_by_text(expected).first
+    message.wait_for(timeout=20_000)
+    assert "Traceback" not in page.content() and "/tmp/" not in message.inner_text()
+    upload(page, NOTE)
+    wait_for_note(page)
+
+
+@pytest.mark.parametrize("options", [DESKTOP, PHONE])
+def test_what_there_is_to_learn_fits_the_screen(open_page, options):
+    page = open_page("Learn", **options)
+    assert page.locator("#learn figure").count() == len(learn_tab.LESSONS)
+    assert page.evaluate(
+        "[...document.querySelectorAll('#learn img')].every((image) => image.naturalWidth > 600)"
+    )
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_everything_to_use_has_a_name(open_page):
+    page = open_page()
+    for tab in ("Draw", "Photo", "Learn"):
+        page.get_by_role("tab", name=tab).click()
+        page.wait_for_timeout(500)
+        assert page.locator("main button:visible, main img:visible").count() >= 3
+        nameless = page.evaluate(
+            "[...document.querySelectorAll('main button, main img, main canvas, main textarea')]"
+            ".filter((e) => e.checkVisibility() && !(e.ariaLabel || e.alt || e.title"
+            " || e.innerText?.trim() || e.labels?.length)).map((e) => e.outerHTML.slice(0, 200))"
+        )
+        assert nameless == []
