@@ -1,17 +1,22 @@
 import contextlib
+import importlib
 import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 import data
+from digits import cli
 
 ROOT = Path(__file__).parent.parent
 
@@ -42,6 +47,28 @@ def run_script(tmp_path):
             env=os.environ | {"COLUMNS": "100"},
             **options,
         )
+
+    return run
+
+
+@pytest.fixture
+def run_main(tmp_path, monkeypatch, capfd):
+    """Run a script's `main` in this process, from an empty folder, as `run_script` otherwise does.
+
+    For mistakes, and for what need not start a process: a training, which sets up TensorFlow,
+    needs one.
+    """
+
+    def run(script, *args):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", [script, *map(str, args)])
+        monkeypatch.setenv("COLUMNS", "100")
+        module = importlib.import_module(script.removesuffix(".py").replace("/", "."))
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as end:
+            cli.run(module.main)
+        printed = capfd.readouterr()
+        return subprocess.CompletedProcess(args, end.value.code or 0, printed.out, printed.err)
 
     return run
 
@@ -116,3 +143,37 @@ def page_url(server):
     said = log.read_text()
     yield url
     assert log.read_text() == said
+
+
+def make_bomb(path, side):
+    """A PNG of side x side black pixels, a bit each, that takes a few hundred KB on disk."""
+
+    def chunk(kind, content):
+        checksum = struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + checksum
+
+    rows = zlib.compress(bytes((1 + (side + 7) // 8) * side), 9)
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    content = chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+    return path
+
+
+PEN = 18  # pixels, of what the canvas draws
+SHAPES = {
+    0: [[(60, 5), (20, 30), (10, 90), (25, 150), (60, 170), (95, 140), (100, 60), (60, 5)]],
+    1: [[(50, 0), (50, 170)]],
+    4: [[(70, 0), (10, 110), (110, 110)], [(80, 60), (80, 175)]],
+    5: [[(25, 5), (20, 75), (70, 70), (100, 110), (80, 160), (20, 165)], [(25, 5), (100, 5)]],
+    7: [[(5, 5), (110, 5), (45, 170)]],
+}
+
+
+def draw_canvas(digits, shape=(320, 480), scale=1.0, top=70, left=20, step=130):
+    canvas = Image.new("RGB", shape[::-1], "white")
+    pen = ImageDraw.Draw(canvas)
+    for number, digit in enumerate(digits):
+        for stroke in SHAPES[digit]:
+            places = [(left + step * number + scale * x, top + scale * y) for x, y in stroke]
+            pen.line(places, "black", PEN, joint="curve")
+    return np.asarray(canvas)

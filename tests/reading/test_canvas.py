@@ -5,13 +5,11 @@ import time
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from digits.networks import storage
 from digits.reading import canvas as drawing
-from tests.reading.test_photos import make_bomb
-
-PEN = 18
+from tests.conftest import draw_canvas, make_bomb
 
 
 @functools.cache
@@ -25,67 +23,51 @@ def load_classifiers():
     return {name: storage.load(storage.RELEASED_MODELS / f"{name}.keras") for name in names}
 
 
-SHAPES = {
-    0: [[(60, 5), (20, 30), (10, 90), (25, 150), (60, 170), (95, 140), (100, 60), (60, 5)]],
-    1: [[(50, 0), (50, 170)]],
-    4: [[(70, 0), (10, 110), (110, 110)], [(80, 60), (80, 175)]],
-    5: [[(25, 5), (20, 75), (70, 70), (100, 110), (80, 160), (20, 165)], [(25, 5), (100, 5)]],
-    7: [[(5, 5), (110, 5), (45, 170)]],
-}
-
-
-def draw(digits, shape=(320, 480), scale=1.0, top=70, left=20, step=130):
-    canvas = Image.new("RGB", shape[::-1], "white")
-    pen = ImageDraw.Draw(canvas)
-    for number, digit in enumerate(digits):
-        for stroke in SHAPES[digit]:
-            places = [(left + step * number + scale * x, top + scale * y) for x, y in stroke]
-            pen.line(places, "black", PEN, joint="curve")
-    return np.asarray(canvas)
-
-
 def classify(images):
     return [int(digit) for digit in np.asarray(load_classifiers()["cnn"](images)).argmax(axis=1)]
 
 
 @pytest.mark.parametrize("digits", [[7], [5], [4], [7, 4], [5, 0, 7], [1, 4, 1]])
 def test_drawn_digits_are_told_apart_and_read(digits):
-    images = drawing.cut_digits(draw(digits), load_finder())
+    images = drawing.cut_digits(draw_canvas(digits), load_finder())
     assert images.shape == (len(digits), 28, 28) and images.dtype == np.float32
     assert classify(images) == digits
 
 
 def test_light_ink_on_dark_is_read_too():
-    dark = drawing.cut_digits(255 - draw([7, 4]), load_finder())
-    np.testing.assert_allclose(dark, drawing.cut_digits(draw([7, 4]), load_finder()), atol=0.01)
+    dark = drawing.cut_digits(255 - draw_canvas([7, 4]), load_finder())
+    np.testing.assert_allclose(
+        dark, drawing.cut_digits(draw_canvas([7, 4]), load_finder()), atol=0.01
+    )
 
 
 def test_rows_are_read_from_the_top():
     canvas = np.minimum(
-        draw([7, 4], scale=0.7, top=20, left=60), draw([5, 1], scale=0.7, top=180, left=60)
+        draw_canvas([7, 4], scale=0.7, top=20, left=60),
+        draw_canvas([5, 1], scale=0.7, top=180, left=60),
     )
     assert classify(drawing.cut_digits(canvas, load_finder())) == [7, 4, 5, 1]
 
 
 def test_nothing_drawn_is_no_digit():
-    assert drawing.cut_digits(draw([]), load_finder()).shape == (0, 28, 28)
+    assert drawing.cut_digits(draw_canvas([]), load_finder()).shape == (0, 28, 28)
 
 
 def test_strokes_of_one_digit_stay_together():
-    ink = 1 - draw([5])[..., 0] / np.float32(255)
+    ink = 1 - draw_canvas([5])[..., 0] / np.float32(255)
     ink[70:80, 40:60] = 0  # its bar no longer touches the rest
     (digit,) = drawing.split(ink, load_finder())
     np.testing.assert_array_equal(digit, ink)
 
 
 def test_each_pixel_belongs_to_one_digit_at_most():
-    ink = 1 - draw([7, 4, 1])[..., 0] / np.float32(255)
+    ink = 1 - draw_canvas([7, 4, 1])[..., 0] / np.float32(255)
     digits = drawing.split(ink, load_finder())
     np.testing.assert_array_equal(np.sum(digits, axis=0), np.where(ink > 0.35, ink, 0))
 
 
 def test_slips_of_the_pen_are_left_out():
-    ink = 1 - draw([7, 4])[..., 0] / np.float32(255)
+    ink = 1 - draw_canvas([7, 4])[..., 0] / np.float32(255)
     slipped = ink.copy()
     slipped[290:300, 440:450] = 1
     digits = drawing.split(slipped, load_finder())
@@ -147,12 +129,12 @@ def to_url(image):
 
 
 def test_a_drawing_is_decoded_as_it_was_drawn():
-    canvas = draw([7])
+    canvas = draw_canvas([7])
     np.testing.assert_array_equal(drawing.decode(to_url(Image.fromarray(canvas))), canvas)
 
 
 def test_a_transparent_drawing_is_on_white():
-    canvas = draw([7])
+    canvas = draw_canvas([7])
     transparent = np.dstack([np.zeros_like(canvas), 255 - canvas[..., :1]])
     decoded = drawing.decode(to_url(Image.fromarray(transparent, "RGBA")))
     np.testing.assert_array_equal(decoded, canvas)
@@ -190,7 +172,9 @@ def test_a_bomb_on_the_canvas_is_refused(tmp_path):
 
 
 def test_a_drawing_is_read_by_each_network_and_explained():
-    images, said, explained, shares = drawing.read(draw([7, 4]), load_finder(), load_classifiers())
+    images, said, explained, shares = drawing.read(
+        draw_canvas([7, 4]), load_finder(), load_classifiers()
+    )
     assert images.shape == (2, 28, 28)
     for name in ("dense", "cnn"):
         assert said[name].argmax(axis=1).tolist() == [7, 4]
@@ -199,7 +183,7 @@ def test_a_drawing_is_read_by_each_network_and_explained():
 
 
 def test_the_least_sure_digit_is_explained():
-    canvas = draw([7, 1, 4]).copy()
+    canvas = draw_canvas([7, 1, 4]).copy()
     canvas[:, 150:280] = 255
     canvas[100:200:12, 170:230] = 0  # stripes
     images, said, explained, _ = drawing.read(canvas, load_finder(), load_classifiers())

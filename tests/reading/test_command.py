@@ -10,8 +10,7 @@ import numpy as np
 from PIL import Image
 
 from digits.reading import command
-from tests.conftest import ROOT
-from tests.reading.test_photos import make_bomb
+from tests.conftest import ROOT, make_bomb
 
 NOTE = ROOT / "examples" / "note.jpg"
 

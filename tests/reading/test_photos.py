@@ -1,8 +1,6 @@
 import io
-import struct
 import subprocess
 import sys
-import zlib
 
 import numpy as np
 import pytest
@@ -11,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
 from digits.reading import photos
-from tests.conftest import ROOT
+from tests.conftest import ROOT, make_bomb
 
 
 @pytest.fixture
@@ -108,20 +106,6 @@ def test_a_panorama_keeps_its_height(tmp_path):
 
 def test_one_pixel_is_a_photo(tmp_path):
     assert photos.load(save(tmp_path / "a.png", np.array([[7]], np.uint8)))[0].shape == (1, 1, 3)
-
-
-def make_bomb(path, side):
-    """A PNG of side x side black pixels, a bit each, that takes a few hundred KB on disk."""
-
-    def chunk(kind, content):
-        checksum = struct.pack(">I", zlib.crc32(kind + content))
-        return struct.pack(">I", len(content)) + kind + content + checksum
-
-    rows = zlib.compress(bytes((1 + (side + 7) // 8) * side), 9)
-    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
-    content = chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + content)
-    return path
 
 
 @pytest.mark.parametrize("side", [13_000, 40_000])

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from digits.web import learn_tab
-from tests.conftest import ROOT, serving
-from tests.reading.test_photos import make_bomb
+from tests.conftest import ROOT, make_bomb, serving
 
 NOTE = ROOT / "examples" / "note.jpg"
 CHROMIUM = next(

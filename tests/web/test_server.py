@@ -14,9 +14,7 @@ import pytest
 from PIL import Image
 
 import app
-from tests.conftest import ROOT, serving
-from tests.reading.test_canvas import draw
-from tests.reading.test_photos import make_bomb
+from tests.conftest import ROOT, draw_canvas, make_bomb, serving
 
 guard = pytest.importorskip(
     "digits.web.middleware", reason="the page needs pip install -r requirements-web.txt"
@@ -41,7 +39,7 @@ def send(path):
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
 def test_programs_can_send_a_drawing(client, tmp_path, mode):
-    canvas = draw([7, 4])
+    canvas = draw_canvas([7, 4])
     image = Image.fromarray(canvas).convert(mode)
     if mode == "RGBA":  # black on nothing
         image = Image.fromarray(np.dstack([np.zeros_like(canvas), 255 - canvas[..., :1]]), "RGBA")
@@ -182,7 +180,7 @@ def test_many_requests_make_no_more_threads(server, client, tmp_path):
         status = Path(f"/proc/{server[0].pid}/status").read_text()
         return int(re.search(r"Threads:\s+(\d+)", status)[1])
 
-    Image.fromarray(draw([7])).save(tmp_path / "drawing.png")
+    Image.fromarray(draw_canvas([7])).save(tmp_path / "drawing.png")
     before, answers = count_threads(), []
 
     def ask():
