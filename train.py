@@ -1,35 +1,90 @@
 """Train a network on MNIST: python train.py."""
 
-import hashlib
+from __future__ import annotations
+
+import argparse
+import dataclasses
 import shlex
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 import data
 from digits import cli, files
-from digits.training import recipes
+from digits.training import RECIPES, Recipe, choose_recipe
+
+# What takes seconds to import is imported by the steps that need it, so that --help does not wait.
+if TYPE_CHECKING:
+    from digits.evaluation.metrics import Scores
+    from digits.keras_quietly import keras
+    from digits.networks import Classifier
+    from digits.training.distillation import Teacher
 
 
-def parse_args(argv=None):
-    """Parse the command line."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images, uint8 of shape (n, 28, 28), and labels, integers 0-9; `sha256` is of all of them."""
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_val: np.ndarray
+    y_val: np.ndarray
+    sha256: str
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train a network, save it, and draw how the training went."""
+    args = parse_args(argv)
+    recipe = make_recipe(args)
+    paths = name_files(args)
+    dataset = load_dataset(args.data)
+    cli.check_writable(*paths.values())
+
+    network, teacher = build(args, recipe)
+    settings = describe(args, recipe, dataset, network, teacher)
+    history, seconds = fit(args, recipe, dataset, network, teacher, settings, paths["checkpoint"])
+    classifier, scores = calibrate(network, dataset, paths["model"])
+
+    metadata = settings | {
+        "command": shlex.join(["python", "train.py", *(sys.argv[1:] if argv is None else argv)]),
+        "num_train": len(dataset.x_train),
+        "num_parameters": classifier.keras_model.count_params(),
+        "val_accuracy": scores.accuracy,
+        "val_loss": scores.loss,
+        "val_ece": scores.ece,
+        **classifier.metadata,  # temperature and threshold
+        # Those before an interruption are not known.
+        "seconds": None if args.resume else round(seconds, 2),
+    }
+    save(classifier, metadata, paths["checkpoint"])
+    draw(args, recipe, dataset, classifier, history, paths)
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line; what a recipe decides is None where it is not given."""
     parser = cli.Parser("Train a network on MNIST's training images.")
-    cli.add_common_flags(parser)
+    cli.add_model_flags(parser)
+    cli.add_data_flag(parser)
+    cli.add_plots_flag(parser)
     cli.add_seed_flag(parser)
     parser.add_argument(
         "--augment",
-        choices=["spoil", "warp", "none"],
+        choices=["degrade", "warp", "none"],
         default="warp",
-        help="warp the training images anew each epoch, and spoil some of them besides, or neither "
-        "(default: %(default)s)",
+        help="warp the training images, differently in each epoch (warp), degrade some of them "
+        "too (degrade), or leave them unmodified (none) (default: %(default)s)",
     )
     parser.add_argument(
         "--teacher",
         nargs="+",
-        type=cli.keras_file,
+        type=cli.file_name(".keras"),
         metavar="FILE.keras",
-        help="learn from the answers of this network, or the mean of several, too "
-        "(default: from the labels alone)",
+        help="distillation: learn from the probabilities of this network too, or from the mean of "
+        "several (default: from the labels alone)",
     )
     parser.add_argument(
         "--epochs",
@@ -39,7 +94,7 @@ def parse_args(argv=None):
     parser.add_argument(
         "--batch-size",
         type=cli.whole_number(1),
-        help=f"images a step ({_defaults('batch_size')})",
+        help=f"images per step ({_defaults('batch_size')})",
     )
     parser.add_argument(
         "--learning-rate",
@@ -49,160 +104,182 @@ def parse_args(argv=None):
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on with an interrupted training, given the same flags (default: start anew)",
+        help="continue an interrupted training, given the same flags (default: start anew)",
     )
-    args = parser.parse_args(argv)
-    recipe = recipes.choose(args.model, args.augment, args.teacher)
-    for name, default in recipe.items():
-        if getattr(args, name, None) is None:
-            setattr(args, name, default)
-    return args
+    return parser.parse_args(argv)
 
 
-def _defaults(name):
-    values = [f"{model} {recipe[name]}" for model, recipe in recipes.RECIPES.items()]
-    return f"default: {', '.join(values)}; without warps or with a teacher see recipes.py"
+def _defaults(field: str) -> str:
+    values = [f"{name} {getattr(recipe, field)}" for name, recipe in RECIPES.items()]
+    return (
+        f"default: {', '.join(values)}; without warps or with a teacher see "
+        "digits/training/recipes.py"
+    )
 
 
-def load_teacher(paths):
-    """Load the networks that teach, as one that gives the logits of their mean answer.
+def make_recipe(args: argparse.Namespace) -> Recipe:
+    """Choose the network's recipe, changed by what the flags say."""
+    recipe = choose_recipe(args.model, args.augment, bool(args.teacher))
+    given = {name: getattr(args, name) for name in ("epochs", "batch_size", "learning_rate")}
+    changes = {name: value for name, value in given.items() if value is not None}
+    return dataclasses.replace(recipe, **changes)
 
-    Returns:
-        `(teacher, description)`: a `keras.Model`, and a dict for the settings. None without paths.
-    """
-    from digits.networks import batch_norm, heads, storage
-    from digits.training import trainer
 
-    if not paths:
-        return None, None
-    policy = trainer.fast_policy()
+def name_files(args: argparse.Namespace) -> dict[str, Path]:
+    """Name the files to write."""
+    from digits.networks import storage
+
+    model = args.model_path or storage.default_model_path(args.model)
+    prefix = args.plots_dir / model.stem
+    return {
+        "model": model,
+        "metadata": model.with_suffix(".json"),
+        "checkpoint": model.with_suffix(".checkpoint.npz"),
+        "samples": args.plots_dir / "dataset_samples.png",
+        "network": Path(f"{prefix}_network.png"),
+        "accuracy": Path(f"{prefix}_accuracy.png"),
+        "history": Path(f"{prefix}_history.csv"),
+        "augmentation": Path(f"{prefix}_augmentation.png"),
+    }
+
+
+def load_dataset(path: str | None) -> Dataset:
+    """Load the training images and hold some of them out for validation."""
     with cli.one_line_errors():
-        networks = [batch_norm.fold_classifier(storage.load(path), policy) for path in paths]
-        digests = [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths]
-    return heads.mean_logits_model(networks), {"sha256": digests, "dtype_policy": policy}
-
-
-def main(argv=None):
-    """Train the network, save it, draw its figures, and say what was written where."""
-    args = parse_args(argv)
-    plots = Path(args.plots_dir)
-    model_path = Path(args.model_path or cli.default_model_path(args.model))
-    checkpoint_path = model_path.with_suffix(".checkpoint.npz")
-    samples_path = plots / "dataset_samples.png"
-    warps_path = plots / f"{model_path.stem}_augmentation.png"
-    network_path = plots / f"{model_path.stem}_network.png"
-    accuracy_path = plots / f"{model_path.stem}_accuracy.png"
-    history_path = plots / f"{model_path.stem}_history.csv"
-    with cli.one_line_errors():
-        images, labels = data.load_train(args.data)
+        images, labels = data.load_train(path)
         (x_train, y_train), (x_val, y_val) = data.split_validation(images, labels)
-        for path in (
-            model_path, model_path.with_suffix(".json"), checkpoint_path, samples_path,
-            warps_path, network_path, accuracy_path, history_path,
-        ):  # fmt: skip
-            files.check_writable(path)
-    if checkpoint_path.exists() and not args.resume:
-        print(f"Starting anew: the interrupted training in {checkpoint_path} will be replaced.")
+    return Dataset(x_train, y_train, x_val, y_val, data.digest(images, labels))
 
+
+def build(args: argparse.Namespace, recipe: Recipe) -> tuple[keras.Model, Teacher | None]:
+    """Set up TensorFlow, load the teacher, if there is one, and build the network."""
     import model as models
-    from digits import plotting
-    from digits.evaluation import calibration, metrics
-    from digits.keras_quietly import keras  # noqa: F401
-    from digits.networks import batch_norm, heads, storage
-    from digits.training import diagram, trainer
-    from digits.transforms import warp
+    from digits.keras_quietly import keras
+    from digits.training import distillation, trainer
 
-    size = recipes.SIZE[args.model]
-    trainer.use_threads(size)
+    trainer.use_threads(recipe.execution)
     keras.utils.set_random_seed(args.seed)
-    keras.config.set_dtype_policy(trainer.fast_policy() if size == "large" else "float32")
-    teacher, teacher_settings = load_teacher(args.teacher)
-    network = models.BUILDERS[args.model]()
-    steps_per_epoch = max(1, len(x_train) // args.batch_size)
-    trainer = recipes.compile_model(
-        network, args.epochs * steps_per_epoch, args.learning_rate, teacher
-    )
-    settings = {
+    keras.config.set_dtype_policy(trainer.choose_policy(recipe.execution))
+    teacher = None
+    if args.teacher:
+        with cli.one_line_errors():
+            teacher = distillation.load_teacher(args.teacher, trainer.fast_policy())
+    return models.BUILDERS[args.model](), teacher
+
+
+def describe(
+    args: argparse.Namespace,
+    recipe: Recipe,
+    dataset: Dataset,
+    network: keras.Model,
+    teacher: Teacher | None,
+) -> dict[str, Any]:
+    """Describe what must be the same for a training to give the same weights, for JSON."""
+    from digits.keras_quietly import keras
+    from digits.networks import storage
+
+    fields = ("epochs", "batch_size", "learning_rate", "warp_strength", "degraded_share")
+    return {
         "model": args.model,
         "seed": args.seed,
-        "arguments": {name: getattr(args, name) for name in ("augment", *recipes.ARGUMENTS)},
+        "arguments": {"augment": args.augment} | {name: getattr(recipe, name) for name in fields},
         "layers": [layer.name for layer in network.layers],
-        "teacher": teacher_settings,
+        "teacher": teacher and {"sha256": teacher.sha256, "dtype_policy": teacher.dtype_policy},
         "dtype_policy": keras.config.dtype_policy().name,
-        "dataset_sha256": data.digest(images, labels),
+        "dataset_sha256": dataset.sha256,
         "versions": storage.package_versions(),
     }
+
+
+def fit(
+    args: argparse.Namespace,
+    recipe: Recipe,
+    dataset: Dataset,
+    network: keras.Model,
+    teacher: Teacher | None,
+    settings: Mapping[str, Any],
+    checkpoint_path: Path,
+) -> tuple[dict[str, list[float]], float]:
+    """Train the network; returns the figures of each epoch and the seconds that it took."""
+    from digits.keras_quietly import keras
+    from digits.training import trainer
+
+    if checkpoint_path.exists() and not args.resume:
+        print(f"Starting anew: the interrupted training in {checkpoint_path} will be replaced.")
     print(
-        f"Training {args.model} on {len(x_train):,} images; {len(x_val):,} are held out for "
-        "validation."
+        f"Training {args.model} on {len(dataset.x_train):,} images; {len(dataset.x_val):,} are "
+        "held out for validation."
     )
     progress = keras.utils.Progbar(
-        args.epochs * steps_per_epoch,
+        recipe.epochs * recipe.steps_per_epoch(len(dataset.x_train)),
         interval=0.5,
         stateful_metrics=["accuracy", "loss", "val_accuracy", "val_loss"],
     )
     start = time.perf_counter()
     with cli.one_line_errors((ValueError, OSError, FloatingPointError)):
         history = trainer.fit(
-            trainer,
-            size,
-            (x_train, y_train),
-            (x_val, y_val),
-            epochs=args.epochs,
-            batch_size=args.batch_size,
+            network,
+            (dataset.x_train, dataset.y_train),
+            (dataset.x_val, dataset.y_val),
+            recipe,
             seed=args.seed,
-            warp_strength=args.warp_strength,
-            share_spoiled=args.share_spoiled,
             checkpoint_path=checkpoint_path,
             settings=settings,
+            teacher=teacher and teacher.model,
             resume=args.resume,
             on_progress=lambda step, values: progress.update(step, values.items()),
         )
     seconds = time.perf_counter() - start
-    network = batch_norm.fold_classifier(network)
-    val_images = data.normalize(x_val)
-    val_logits = heads.logits_model(network).predict(val_images, batch_size=500, verbose=0)
-    temperature = metrics.fit_temperature(y_val, val_logits)
-    heads.scale_logits(network, temperature)
-    probabilities = network.predict(val_images, batch_size=500, verbose=0)
-    scores = metrics.score(y_val, probabilities)
-    resumed = " since resuming" if args.resume else ""
-    print(f"Trained in {seconds:.1f} s{resumed}: validation accuracy {scores['accuracy']:.2%}.")
+    return history, seconds
 
-    metadata = settings | {
-        "command": shlex.join(["python", "train.py", *(sys.argv[1:] if argv is None else argv)]),
-        "num_train": len(x_train),
-        "num_parameters": network.count_params(),
-        "val_accuracy": scores["accuracy"],
-        "val_loss": scores["loss"],
-        "val_ece": scores["ece"],
-        "temperature": temperature,
-        "threshold": calibration.choose_threshold(probabilities),
-        # Those before an interruption are not known.
-        "seconds": None if args.resume else round(seconds, 2),
-    }
-    kinds = {"spoil": ["spoiled images"], "warp": ["warped images"], "none": []}[args.augment]
-    kinds += ["taught"] if teacher else []
-    training_label = "training" + (f" ({', '.join(kinds)})" if kinds else "")
+
+def calibrate(network: keras.Sequential, dataset: Dataset, path: Path) -> tuple[Classifier, Scores]:
+    """Make the trained network a calibrated classifier, and score the validation images."""
+    from digits.evaluation import metrics
+    from digits.training.finish import finish
+
+    x_val = data.normalize(dataset.x_val)
+    classifier = finish(network, x_val, dataset.y_val, path)
+    return classifier, metrics.score(dataset.y_val, classifier.probabilities(x_val))
+
+
+def save(classifier: Classifier, metadata: Mapping[str, Any], checkpoint_path: Path) -> None:
+    """Write the model and what is known of it, and delete the checkpoint."""
+    from digits.networks import storage
+
     with cli.one_line_errors():
-        for path in storage.save(network, model_path, metadata):
+        for path in storage.save(classifier.keras_model, classifier.path, metadata):
             print(f"Wrote {path}")
         checkpoint_path.unlink(missing_ok=True)
-        table = {"epoch": range(1, len(history["loss"]) + 1)} | history
-        writers = {
-            samples_path: lambda path: plotting.draw_samples(x_train, y_train, path),
-            network_path: lambda path: diagram.draw_network(network, path),
-            accuracy_path: lambda path: plotting.draw_history(history, path, training_label),
-            history_path: lambda path: files.write_csv(path, table),
-        }
-        if args.augment != "none":
-            examples = warp.make_examples(
-                x_train, y_train, args.seed, args.warp_strength, args.augment == "spoil"
-            )
-            writers[warps_path] = lambda path: plotting.draw_warps(*examples, path)
-        for path, write in writers.items():
-            write(path)
-            print(f"Wrote {path}")
+
+
+def draw(
+    args: argparse.Namespace,
+    recipe: Recipe,
+    dataset: Dataset,
+    classifier: Classifier,
+    history: dict[str, list[float]],
+    paths: Mapping[str, Path],
+) -> None:
+    """Draw samples, network, history and augmentation, and write the history as a table."""
+    from digits.training import diagram, figures
+
+    kinds = {"degrade": ["degraded images"], "warp": ["warped images"], "none": []}[args.augment]
+    kinds += ["distilled"] if args.teacher else []
+    label = "training" + (f" ({', '.join(kinds)})" if kinds else "")
+    table = {"epoch": range(1, len(history["loss"]) + 1)} | history
+    x_train, y_train = dataset.x_train, dataset.y_train
+    writers = {
+        paths["samples"]: lambda path: figures.draw_samples(x_train, y_train, path),
+        paths["network"]: lambda path: diagram.draw_network(classifier.keras_model, path),
+        paths["accuracy"]: lambda path: figures.draw_history(history, path, label),
+        paths["history"]: lambda path: files.write_csv(path, table),
+    }
+    if args.augment != "none":
+        writers[paths["augmentation"]] = lambda path: figures.draw_augmentation(
+            x_train, y_train, recipe, args.seed, path
+        )
+    cli.write_all(writers)
 
 
 if __name__ == "__main__":

@@ -1,142 +1,204 @@
-"""Train the network that finds digits on a page: python train_finder.py."""
+"""Train the network that detects digits on a page: python train_detector.py."""
 
+from __future__ import annotations
+
+import argparse
 import shlex
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import data
 from digits import cli, files
 
-BATCH_SIZE = 32  # notes
+# What takes seconds to import is imported by the steps that need it, so that --help does not wait.
+if TYPE_CHECKING:
+    from digits.keras_quietly import keras
+    from digits.training.detection import SyntheticPages
+
+BATCH_SIZE = 32  # pages
 STEPS_PER_EPOCH = 500
 VALIDATION_STEPS = 30
-NUM_DRAWN = 16
+NUM_DRAWN = 16  # pages
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 0.02
 
 
-def parse_args(argv=None):
+def main(argv: list[str] | None = None) -> None:
+    """Train the detector on synthetic pages, save it, and draw what it detects."""
+    args = parse_args(argv)
+    paths = name_files(args)
+    images, labels = load_dataset(args.data)
+    cli.check_writable(*paths.values())
+
+    training_set, validation_set = make_pages(images, labels, args.seed)
+    network = build(args)
+    history, seconds = fit(network, training_set, validation_set, args.epochs)
+    network = fold(network)
+
+    metadata = {
+        "command": shlex.join(
+            ["python", "train_detector.py", *(sys.argv[1:] if argv is None else argv)]
+        ),
+        **describe(args, images, labels),
+        **{key: values[-1] for key, values in history.items() if key.startswith("val_")},
+        "seconds": round(seconds, 2),
+    }
+    save(network, metadata, paths["model"])
+    draw(network, validation_set, history, paths)
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = cli.Parser("Train the network that finds digits on a page, on notes that are made up.")
+    parser = cli.Parser("Train the network that detects digits on a page, on synthetic pages.")
     parser.add_argument(
         "--model-path",
-        type=cli.keras_file,
-        default="saved_models/finder.keras",
+        type=cli.file_name(".keras"),
+        default=Path("saved_models/detector.keras"),
         metavar="FILE.keras",
         help="the model to write (default: %(default)s)",
     )
-    cli.add_data_flags(parser)
+    cli.add_data_flag(parser)
+    cli.add_plots_flag(parser)
     cli.add_seed_flag(parser)
     parser.add_argument(
         "--epochs",
         type=cli.whole_number(1),
         default=12,
-        help=f"of {BATCH_SIZE * STEPS_PER_EPOCH:,} new notes each (default: %(default)s)",
+        help=f"of {BATCH_SIZE * STEPS_PER_EPOCH:,} new pages each (default: %(default)s)",
     )
     return parser.parse_args(argv)
 
 
-def make_practice(images, labels, num_batches, seed, always_new):
-    """Make batches of notes and of what the finder is to say of them, as Keras trains on.
-
-    Args:
-        images: uint8 array of shape (n, 28, 28), the digits to write with.
-        labels: integers of shape (n,).
-        num_batches: batches an epoch.
-        seed: of the notes.
-        always_new: whether each epoch has other notes.
-
-    Returns:
-        A `keras.utils.PyDataset` of `(photos, targets)`: float32 of shape (32, 160, 160, 1) and
-        (32, 40, 40, 5).
-    """
-    from digits.keras_quietly import keras
-    from digits.networks import detector
-    from digits.training.synthetic import pages, strokes
-
-    tracings = strokes.trace_digits(images, labels, np.random.default_rng(seed))
-
-    class Practice(keras.utils.PyDataset):
-        epoch = 0
-
-        def __len__(self):
-            return num_batches
-
-        def __getitem__(self, index):
-            rng = np.random.default_rng((seed, self.epoch, index))
-            made = [pages.make_note(rng, tracings, labels) for _ in range(BATCH_SIZE)]
-            targets = [detector.make_targets(*digits, photo.shape) for photo, *digits in made]
-            return np.stack([note[0] for note in made])[..., None], np.stack(targets)
-
-        def on_epoch_end(self):
-            self.epoch += always_new
-
-    return Practice(workers=1)  # one thread makes notes while TensorFlow trains
+def name_files(args: argparse.Namespace) -> dict[str, Path]:
+    """Name the files to write."""
+    model = args.model_path
+    return {
+        "model": model,
+        "metadata": model.with_suffix(".json"),
+        "detections": args.plots_dir / f"{model.stem}_detections.png",
+        "history": args.plots_dir / f"{model.stem}_history.csv",
+    }
 
 
-def main(argv=None):
-    """Train the finder, save it, draw its curve, and say what was written where."""
-    args = parse_args(argv)
-    model_path = Path(args.model_path)
-    notes_path = Path(args.plots_dir) / f"{model_path.stem}_notes.png"
-    history_path = Path(args.plots_dir) / f"{model_path.stem}_history.csv"
+def load_dataset(path: str | None) -> tuple[np.ndarray, np.ndarray]:
+    """Load the images and labels of the digits to write with."""
     with cli.one_line_errors():
-        images, labels = data.load_train(args.data)
-        train_set, val_set = data.split_validation(images, labels)
-        for path in (model_path, notes_path, history_path):
-            files.check_writable(path)
+        return data.load_train(path)
 
-    from digits.keras_quietly import keras  # noqa: F401
-    from digits.networks import detector, storage
-    from digits.reading import detect, figures
-    from digits.training import trainer
+
+def make_pages(
+    images: np.ndarray, labels: np.ndarray, seed: int
+) -> tuple[SyntheticPages, SyntheticPages]:
+    """Make the training set and the validation set, of pages written with different digits."""
+    from digits.training.detection import SyntheticPages
+
+    with cli.one_line_errors():
+        train_digits, val_digits = data.split_validation(images, labels)
+        training_set = SyntheticPages(
+            *train_digits,
+            num_batches=STEPS_PER_EPOCH,
+            batch_size=BATCH_SIZE,
+            seed=seed,
+            new_each_epoch=True,
+        )
+        validation_set = SyntheticPages(
+            *val_digits,
+            num_batches=VALIDATION_STEPS,
+            batch_size=BATCH_SIZE,
+            seed=seed + 1,
+            new_each_epoch=False,
+        )
+    return training_set, validation_set
+
+
+def build(args: argparse.Namespace) -> keras.Model:
+    """Build the detector and compile it for training."""
+    from digits.keras_quietly import keras
+    from digits.networks import detector_model
+    from digits.training import detection, recipes, trainer
 
     keras.utils.set_random_seed(args.seed)
     keras.config.set_dtype_policy(trainer.fast_policy())
-    steps = args.epochs * STEPS_PER_EPOCH
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0,
-        warmup_target=LEARNING_RATE,
-        warmup_steps=steps // 10,
-        decay_steps=steps - steps // 10,
-    )
-    network = detector.build_finder()
+    num_steps = args.epochs * STEPS_PER_EPOCH
+    network = detector_model.build_detector()
     network.compile(
-        optimizer=keras.optimizers.AdamW(schedule, beta_2=0.99, weight_decay=WEIGHT_DECAY),
-        loss=detector.loss,
-        metrics=[detector.share_right, detector.share_false],
+        optimizer=recipes.build_optimizer(LEARNING_RATE, num_steps, num_steps // 10, WEIGHT_DECAY),
+        loss=detection.loss,
+        metrics=[detection.cell_accuracy, detection.false_positive_rate],
     )
-    with cli.one_line_errors():
-        practice = make_practice(*train_set, STEPS_PER_EPOCH, args.seed, always_new=True)
-        exam = make_practice(*val_set, VALIDATION_STEPS, args.seed + 1, always_new=False)
-    print(f"Training the finder on {steps * BATCH_SIZE:,} notes, made while it trains.")
+    return network
+
+
+def fit(
+    network: keras.Model,
+    training_set: SyntheticPages,
+    validation_set: SyntheticPages,
+    epochs: int,
+) -> tuple[dict[str, list[float]], float]:
+    """Train the detector; returns the figures of each epoch and the seconds that it took."""
+    num_pages = epochs * len(training_set) * BATCH_SIZE
+    print(f"Training the detector on {num_pages:,} synthetic pages, made while it trains.")
     start = time.perf_counter()
-    history = network.fit(practice, epochs=args.epochs, validation_data=exam).history
-    seconds = time.perf_counter() - start
-    words = sys.argv[1:] if argv is None else argv
-    metadata = {
-        "command": shlex.join(["python", "train_finder.py", *words]),
+    history = network.fit(training_set, epochs=epochs, validation_data=validation_set).history
+    return history, time.perf_counter() - start
+
+
+def fold(network: keras.Model) -> keras.Model:
+    """Fold batch normalization into the convolutions, for use."""
+    from digits.networks import detector_model
+
+    return detector_model.fold_detector(network)
+
+
+def describe(args: argparse.Namespace, images: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """Describe what must be the same for a training to give the same weights, for JSON."""
+    from digits.keras_quietly import keras
+    from digits.networks import storage
+
+    return {
         "seed": args.seed,
         "epochs": args.epochs,
         "dtype_policy": keras.config.dtype_policy().name,
         "dataset_sha256": data.digest(images, labels),
         "versions": storage.package_versions(),
-        **{key: values[-1] for key, values in history.items() if key.startswith("val_")},
-        "seconds": round(seconds, 2),
     }
-    network = detector.fold(network)
-    photos = exam[0][0][:NUM_DRAWN, ..., 0]
-    findings = [detect.find(network, photo) for photo in photos]
-    drawn = [(boxes, digits.argmax(axis=1)) for boxes, _, digits in findings]
+
+
+def save(network: keras.Model, metadata: Mapping[str, Any], path: Path) -> None:
+    """Write the detector and what is known of it."""
+    from digits.networks import storage
+
     with cli.one_line_errors():
-        for path in storage.save(network, model_path, metadata):
-            print(f"Wrote {path}")
-        figures.draw_practice(photos, drawn, notes_path)
-        print(f"Wrote {notes_path}")
-        files.write_csv(history_path, {"epoch": range(1, args.epochs + 1)} | history)
-        print(f"Wrote {history_path}")
+        for written in storage.save(network, path, metadata):
+            print(f"Wrote {written}")
+
+
+def draw(
+    network: keras.Model,
+    validation_set: SyntheticPages,
+    history: dict[str, list[float]],
+    paths: Mapping[str, Path],
+) -> None:
+    """Draw what is detected on pages of the validation set, and write the history as a table."""
+    from digits.networks import Detector
+    from digits.networks.keras_engine import KerasEngine
+    from digits.reading.detect import Pyramid
+    from digits.training import figures
+
+    detector = Detector(KerasEngine(network), paths["model"])
+    pages = validation_set[0][0][:NUM_DRAWN, ..., 0]
+    detections = [Pyramid(detector, page).full() for page in pages]
+    table = {"epoch": range(1, len(history["loss"]) + 1)} | history
+    cli.write_all(
+        {
+            paths["detections"]: lambda path: figures.draw_detections(pages, detections, path),
+            paths["history"]: lambda path: files.write_csv(path, table),
+        }
+    )
 
 
 if __name__ == "__main__":

@@ -1,26 +1,38 @@
-"""Keeps a training's state in one file, so that it can go on after whatever stopped it."""
+"""Keeps the state of a training in one file, so that it can continue after an interruption."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from digits import files
+from digits.keras_quietly import keras
 
 
-def save(path, model, progress, history, settings):
+def save(
+    path: str | Path,
+    model: keras.Model,
+    progress: Mapping[str, float],
+    history: Mapping[str, list[float]],
+    settings: Mapping[str, Any],
+) -> None:
     """Write the state between two steps, whole or not at all.
 
-    Data order, warps and spoiling follow from seed and epoch, so the variables and how far the
-    training has come are all there is to keep.
+    The order of the data and its augmentation follow from seed and epoch, so the variables and the
+    progress are all there is to keep.
 
     Args:
         path: `.npz` file to write.
         model: compiled `keras.Model` with a built optimizer.
-        progress: dict of numbers, among them `epoch`, epochs finished, and `step`, steps done in
-            the one under way.
-        history: dict of lists, one value an epoch.
-        settings: dict for JSON of all that must be the same when the training goes on.
+        progress: numbers, among them `epoch`, epochs finished, and `step`, steps done in the
+            current one.
+        history: lists of one value per epoch.
+        settings: what must be the same when the training continues, as JSON takes it.
+
+    Raises:
+        OSError: the file cannot be written.
     """
     state = json.dumps({"progress": progress, "history": history, "settings": settings})
     arrays = {f"variable_{i}": np.asarray(v) for i, v in enumerate(_variables(model))}
@@ -28,13 +40,15 @@ def save(path, model, progress, history, settings):
         np.savez(temporary, state=np.array(state), **arrays)
 
 
-def load(path, model, settings):
-    """Put a training back to where `save` left it.
+def load(
+    path: str | Path, model: keras.Model, settings: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, list[float]]]:
+    """Restore the state that `save` wrote.
 
     Args:
         path: file that `save` wrote.
         model: a model built and compiled in the same way, changed in place.
-        settings: the dict given to `save`.
+        settings: those given to `save`.
 
     Returns:
         `(progress, history)` as they were saved.
@@ -79,7 +93,7 @@ def load(path, model, settings):
     return progress, history
 
 
-def _variables(model):
-    # Of a Distiller only the student: its teacher does not change.
+def _variables(model: keras.Model) -> list[keras.Variable]:
+    # Of a Distiller only the student's: its teacher does not change.
     trained = getattr(model, "student", model)
     return [*trained.variables, *model.optimizer.variables]

@@ -1,25 +1,91 @@
-"""What the detector is to learn: targets, loss and metrics."""
+"""What the detector learns from: synthetic pages, targets, loss and metrics."""
 
 import numpy as np
 
 from digits.keras_quietly import keras
 from digits.networks.detector import BACKGROUND, CELL, LARGEST, SMALLEST, TYPICAL
+from digits.training.synthetic import pages, strokes
 
-MARGIN = 0.27  # share of these sizes beyond which a digit is certainly to be left alone
+# Digits up to this share beyond the sizes that are detected may be detected or not.
+MARGIN = 0.27
 IGNORED = 255  # the class of cells that count for nothing in training
 
 
-def make_targets(boxes, labels, visible, shape):
-    """Say what the network is to answer for a page.
+class SyntheticPages(keras.utils.PyDataset):
+    """Batches of synthetic pages and their targets, made while the detector trains."""
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        *,
+        num_batches: int,
+        batch_size: int,
+        seed: int,
+        new_each_epoch: bool,
+    ):
+        """Take the digits to write with.
+
+        Args:
+            images: uint8 array of shape (n, 28, 28).
+            labels: integers 0-9 of shape (n,).
+            num_batches: batches per epoch.
+            batch_size: pages per batch.
+            seed: the same seed gives the same pages.
+            new_each_epoch: whether each epoch has other pages.
+
+        Raises:
+            ValueError: an image shows no digit.
+        """
+        super().__init__(workers=1)  # one thread makes pages while TensorFlow trains
+        self.strokes = strokes.trace_digits(images, labels, np.random.default_rng(seed))
+        self.labels = labels
+        self.num_batches, self.batch_size, self.seed = num_batches, batch_size, seed
+        self.new_each_epoch = new_each_epoch
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        """Number of batches per epoch."""
+        return self.num_batches
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Make a batch.
+
+        Args:
+            index: which one of the epoch.
+
+        Returns:
+            `(pages, targets)`: float32 of shape (batch, 160, 160, 1), 0 black to 1 white, and
+            float32 of shape (batch, 40, 40, 5) from `make_targets`.
+        """
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        made = [pages.make_page(rng, self.strokes, self.labels) for _ in range(self.batch_size)]
+        targets = [
+            make_targets(page.boxes, page.labels, page.visible, page.photo.shape) for page in made
+        ]
+        return np.stack([page.photo for page in made])[..., None], np.stack(targets)
+
+    def on_epoch_end(self) -> None:
+        """Go on to the pages of the next epoch, if these are others."""
+        self.epoch += self.new_each_epoch
+
+
+def make_targets(
+    boxes: np.ndarray, labels: np.ndarray, visible: np.ndarray, shape: tuple[int, int]
+) -> np.ndarray:
+    """Make the outputs that the detector learns for a page.
 
     Args:
-        boxes: float array of shape (n, 4): left, top, right, bottom in pixels.
-        labels: digits in them, integers of shape (n,); above 10 what may be found or not.
-        visible: float array of shape (n,), share of each digit's ink that is on the page.
-        shape: (height, width) of the page, multiples of `CELL`.
+        boxes: floats of shape (n, 4): left, top, right, bottom in pixels.
+        labels: digits in the boxes, integers of shape (n,); above 10 for what may be detected or
+            not.
+        visible: floats of shape (n,), share of each digit's ink that is on the page.
+        shape: (height, width) of the page, multiples of 4 pixels.
 
     Returns:
-        float32 array of shape (height / 4, width / 4, 5): class, and box as of `build_finder`.
+        float32 array of shape (height / 4, width / 4, 5). Of each cell: class (0-9, `BACKGROUND` or
+        `IGNORED`); centre of the box from that of the cell, across and down, in 8 pixels; logarithm
+        of its width and height over 24 pixels.
     """
     rows, columns = shape[0] // CELL, shape[1] // CELL
     targets = np.zeros((rows, columns, 5), np.float32)
@@ -34,7 +100,8 @@ def make_targets(boxes, labels, visible, shape):
             continue
         rim = (abs(across) < max(0.36 * width, 4.1)) & (abs(down) < max(0.36 * height, 4.1))
         core = (abs(across) < max(0.22 * width, 2.1)) & (abs(down) < max(0.2 * height, 2.1))
-        # Cells at the rim, and digits of sizes between, may be found or not.
+        # Cells around the core may say digit or background, as may all of a digit that is
+        # ambiguous, partly hidden, or of a size within the margin.
         targets[rim & (targets[..., 0] == BACKGROUND), 0] = IGNORED
         if not SMALLEST <= size <= LARGEST or share < 0.9 or label > BACKGROUND:
             continue
@@ -50,11 +117,11 @@ def make_targets(boxes, labels, visible, shape):
 
 
 def loss(y_true, y_pred):
-    """Cross-entropy of the classes and absolute error of the boxes, a digit's cell on average.
+    """Cross-entropy of the classes and absolute error of the boxes, per cell in a digit.
 
     Args:
         y_true: tensor of shape (batch, rows, columns, 5) from `make_targets`.
-        y_pred: tensor of shape (batch, rows, columns, 15), the network's answer.
+        y_pred: tensor of shape (batch, rows, columns, 15), the detector's outputs.
 
     Returns:
         float32 scalar.
@@ -70,24 +137,22 @@ def loss(y_true, y_pred):
     return total / (1 + keras.ops.sum(in_digit))
 
 
-def share_right(y_true, y_pred):
-    """Share of the cells in digits whose digit is named right, a Keras metric."""
-    classes, named = _compare(y_true, y_pred)
+def cell_accuracy(y_true, y_pred):
+    """Share of the cells in digits whose digit is predicted correctly, a Keras metric."""
+    classes, predicted = _compare(y_true, y_pred)
     in_digit = keras.ops.cast(classes < BACKGROUND, "float32")
-    right = keras.ops.cast(keras.ops.equal(classes, named), "float32")
-    return keras.ops.sum(right * in_digit) / (keras.ops.sum(in_digit) + 1e-6)
+    correct = keras.ops.cast(keras.ops.equal(classes, predicted), "float32")
+    return keras.ops.sum(correct * in_digit) / (keras.ops.sum(in_digit) + 1e-6)
 
 
-def share_false(y_true, y_pred):
-    """Share of the cells in no digit that are taken for one, a Keras metric."""
-    classes, named = _compare(y_true, y_pred)
-    in_none = keras.ops.cast(keras.ops.equal(classes, BACKGROUND), "float32")
-    return keras.ops.sum(keras.ops.cast(named < BACKGROUND, "float32") * in_none) / (
-        keras.ops.sum(in_none) + 1e-6
-    )
+def false_positive_rate(y_true, y_pred):
+    """Share of the background cells for which a digit is predicted, a Keras metric."""
+    classes, predicted = _compare(y_true, y_pred)
+    in_background = keras.ops.cast(keras.ops.equal(classes, BACKGROUND), "float32")
+    false = keras.ops.cast(predicted < BACKGROUND, "float32") * in_background
+    return keras.ops.sum(false) / (keras.ops.sum(in_background) + 1e-6)
 
 
 def _compare(y_true, y_pred):
-    return keras.ops.cast(y_true[..., 0], "int32"), keras.ops.argmax(
-        y_pred[..., : BACKGROUND + 1], axis=-1
-    )
+    classes = keras.ops.cast(y_true[..., 0], "int32")
+    return classes, keras.ops.argmax(y_pred[..., : BACKGROUND + 1], axis=-1)

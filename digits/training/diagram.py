@@ -1,26 +1,29 @@
-"""Draws a network, layer by layer, from the model itself."""
+"""Draws the layers of a network and their shapes."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
+from digits.keras_quietly import keras
 from digits.plotting import BLUE, GREY, STYLE, save
 
-SPACING = 3.0
+# In units of the axes.
+SPACING = 3.0  # between layers
 SIDE = 2.4  # of an image as large as the input
-MAPS_SHOWN = 5
-MAP_OFFSET = 0.13
+MAP_OFFSET = 0.13  # between feature maps
+MAX_MAPS = 5  # drawn of a layer
 
 
-def draw_network(model, path, max_units=11):
-    """Draw a network, layer by layer, from the model itself.
+def draw_network(model: keras.Model, path: str | Path, max_units: int = 11) -> None:
+    """Draw the layers of a network and their shapes.
 
     Args:
         model: a built `keras.Model` whose layers follow one another.
         path: PNG file to write.
-        max_units: circles a layer at most; a larger layer is drawn with a gap.
+        max_units: circles per layer at most; a larger layer is drawn with a gap.
     """
     input_shape = model.input_shape[1:]
     columns = [(input_shape, ["image"])]
@@ -61,7 +64,7 @@ def draw_network(model, path, max_units=11):
     save(figure, path)
 
 
-def _describe(layer):
+def _describe(layer: keras.Layer) -> list[str]:
     kind = type(layer).__name__
     kind = {
         "GlobalAveragePooling2D": "mean of\neach map",
@@ -98,7 +101,7 @@ def _draw_image(axes, x, shape):
 
 
 def _draw_maps(axes, x, side, count):
-    shown = min(count, MAPS_SHOWN)
+    shown = min(count, MAX_MAPS)
     for place in range(shown):
         offset = (place - (shown - 1) / 2) * MAP_OFFSET
         corner = x - side / 2 + offset * 0.7, -side / 2 - offset

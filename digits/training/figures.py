@@ -1,14 +1,26 @@
-"""Draws how a training went: its data, its augmentation, its curves."""
+"""Draws how a training went: its data, its augmentation, its curves, a detector's results."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from digits import plotting
+from digits.networks import Detections
+from digits.training.recipes import Recipe
+from digits.transforms import degrade, warp
+
+AUGMENTED_DIGITS = (2, 3, 4, 7, 8)  # whose first image is drawn
+NUM_COPIES = 9
 
 
-def draw_samples(images, labels, path, per_digit=15):
+def draw_samples(
+    images: np.ndarray, labels: np.ndarray, path: str | Path, per_digit: int = 15
+) -> None:
     """Draw the first images of each digit, one digit a row.
 
     Args:
@@ -39,33 +51,54 @@ def draw_samples(images, labels, path, per_digit=15):
     plotting.save(figure, path)
 
 
-def draw_warps(images, warped, path):
-    """Draw images beside warped copies of them.
+def draw_augmentation(
+    images: np.ndarray, labels: np.ndarray, recipe: Recipe, seed: int, path: str | Path
+) -> None:
+    """Draw the first image of some digits beside augmented copies.
+
+    Every copy is warped; where the recipe degrades images, every other copy is degraded too.
 
     Args:
-        images: array of shape (n, 28, 28), n at least 2.
-        warped: array of shape (n, copies, 28, 28).
+        images: uint8 array of shape (n, 28, 28).
+        labels: integers 0-9 of shape (n,).
+        recipe: how the network is trained.
+        seed: seed of the augmentation.
         path: PNG file to write.
     """
-    num_columns = 1 + warped.shape[1]
-    figure = Figure(figsize=(8, 8 * len(images) / num_columns + 0.7), **plotting.STYLE)
-    all_axes = figure.subplots(len(images), num_columns)
-    for row, image, copies in zip(all_axes, images, warped, strict=True):
-        for axes, shown in zip(row, [image, *copies], strict=True):
+    originals = images[[int((labels == digit).argmax()) for digit in AUGMENTED_DIGITS]]
+    originals = originals.astype(np.float32) / 255
+    rng = np.random.default_rng(seed)
+    warps = warp.random_warps(rng, len(originals) * NUM_COPIES, recipe.warp_strength)
+    copies = np.array(warp.warp_images(originals.repeat(NUM_COPIES, axis=0), warps))
+    title = "warped as in training"
+    if recipe.degraded_share:
+        degradations = degrade.random_degradations(rng, len(copies[1::2]))
+        noise = degrade.make_noise(seed)
+        copies[1::2] = degrade.degrade_images(copies[1::2], degradations, noise)
+        title = "warped, or warped and degraded, as in training"
+
+    num_columns = 1 + NUM_COPIES
+    figure = Figure(figsize=(8, 8 * len(originals) / num_columns + 0.7), **plotting.STYLE)
+    all_axes = figure.subplots(len(originals), num_columns)
+    copies = copies.reshape(len(originals), NUM_COPIES, *originals.shape[1:])
+    for row, original, augmented in zip(all_axes, originals, copies, strict=True):
+        for axes, shown in zip(row, [original, *augmented], strict=True):
             axes.imshow(shown, cmap="gray_r", interpolation="nearest", vmin=0, vmax=1)
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set(color=plotting.BLUE if axes is row[0] else "#CCCCCC", linewidth=1)
         row[0].spines[:].set_linewidth(2.5)
-    all_axes[0, 0].set_title("as written", fontsize=10, color=plotting.BLUE)
-    all_axes[0, num_columns // 2].set_title("as the network sees it while training", fontsize=10)
+    all_axes[0, 0].set_title("unmodified", fontsize=10, color=plotting.BLUE)
+    all_axes[0, num_columns // 2].set_title(title, fontsize=10)
     plotting.save(figure, path)
 
 
-def draw_history(history, path, training_label="training"):
+def draw_history(
+    history: Mapping[str, Sequence[float]], path: str | Path, training_label: str = "training"
+) -> None:
     """Draw accuracy and loss over the epochs, on training and validation images.
 
     Args:
-        history: dict of lists, one value an epoch: `accuracy`, `val_accuracy`, `loss`, `val_loss`.
+        history: lists of one value per epoch: `accuracy`, `val_accuracy`, `loss`, `val_loss`.
         path: PNG file to write.
         training_label: name of the training curves.
     """
@@ -90,7 +123,7 @@ def draw_history(history, path, training_label="training"):
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     figure.axes[0].yaxis.set_major_formatter(PercentFormatter(1))
-    figure.axes[0].set_ylabel("images classified right")
+    figure.axes[0].set_ylabel("images classified correctly")
     figure.axes[1].set_ylabel("loss (validation: cross-entropy, nats)")
     # The first epochs of a long training are far below the rest, and would flatten it.
     later = np.array([history["accuracy"], history["val_accuracy"]])[:, len(epochs) // 10 :]
@@ -112,44 +145,40 @@ def draw_history(history, path, training_label="training"):
     plotting.save(figure, path)
 
 
-def draw_practice(photos, findings, path, num_columns=4):
-    """Draw made-up notes with the digits that the finder finds on them.
+def draw_detections(
+    pages: np.ndarray, detections: Sequence[Detections], path: str | Path, num_columns: int = 4
+) -> None:
+    """Draw pages with the digits detected on them.
 
     Args:
-        photos: float array of shape (n, height, width), 0 black to 1 white.
-        findings: n pairs of boxes (left, top, right, bottom) and labels.
+        pages: float array of shape (n, height, width), 0 black to 1 white.
+        detections: those on each page.
         path: PNG file to write.
-        num_columns: notes a row.
+        num_columns: pages a row.
     """
-    num_rows = -(-len(photos) // num_columns)
+    num_rows = -(-len(pages) // num_columns)
     figure = Figure(figsize=(8.0, 8.0 * num_rows / num_columns + 0.4), **plotting.STYLE)
     all_axes = figure.subplots(num_rows, num_columns, squeeze=False).ravel()
     for axes in all_axes:
         axes.set_axis_off()
-    for axes, photo, (boxes, labels) in zip(all_axes, photos, findings, strict=False):
-        axes.imshow(photo, cmap="gray", vmin=0, vmax=1)
-        axes.set(xlim=(-0.5, photo.shape[1] - 0.5), ylim=(photo.shape[0] - 0.5, -0.5))
-        for (left, top, right, bottom), label in zip(boxes, labels, strict=True):
-            _draw_box(axes, [left, top, right - left, bottom - top], plotting.BLUE, "-")
-            _write(axes, left, top, str(label), plotting.BLUE, 8)
-    figure.suptitle("Made-up notes, and the digits found on them", fontsize=12)
+    for axes, page, found in zip(all_axes, pages, detections, strict=False):
+        axes.imshow(page, cmap="gray", vmin=0, vmax=1)
+        labels = found.probabilities.argmax(axis=1)
+        for (left, top, right, bottom), label in zip(found.boxes, labels, strict=True):
+            size = right - left, bottom - top
+            axes.add_patch(
+                Rectangle((left, top), *size, fill=False, edgecolor=plotting.BLUE, lw=1.2)
+            )
+            axes.text(
+                left,
+                top,
+                str(label),
+                color=plotting.BLUE,
+                fontsize=8,
+                fontweight="bold",
+                va="bottom",
+                path_effects=[withStroke(linewidth=2, foreground="white")],
+            )
+        axes.set(xlim=(-0.5, page.shape[1] - 0.5), ylim=(page.shape[0] - 0.5, -0.5))
+    figure.suptitle("Synthetic pages of the validation set, and the digits detected", fontsize=12)
     plotting.save(figure, path)
-
-
-def _draw_box(axes, box, color, style):
-    x, y, width, height = box
-    corners = np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height], [x, y]])
-    axes.plot(*corners.T, color=color, lw=1.2, ls=style)
-
-
-def _write(axes, x, y, text, color, size):
-    axes.text(
-        x,
-        y,
-        text,
-        color=color,
-        fontsize=size,
-        fontweight="bold",
-        va="bottom",
-        path_effects=[withStroke(linewidth=2, foreground="white")],
-    )

@@ -1,90 +1,183 @@
 """How each network is trained best: found on validation images (benchmarks/README.md)."""
 
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from digits.keras_quietly import keras
+
+
+@dataclasses.dataclass(frozen=True)
+class Execution:
+    """How the steps of a training are executed: what is fast depends on a network's size.
+
+    Attributes:
+        images_per_warp: images of a batch that share a warp, at most.
+        steps_per_call: steps in one call into TensorFlow; None for a whole epoch.
+        threads_per_op: threads for one operation; 0 for all cores.
+        halve_batches: compute the two halves of a batch side by side.
+        low_precision: train in bfloat16 where the hardware multiplies it.
+        evaluation_batch_size: images per call when the validation set is scored.
+    """
+
+    images_per_warp: int
+    steps_per_call: int | None
+    threads_per_op: int
+    halve_batches: bool
+    low_precision: bool
+    evaluation_batch_size: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    Attributes:
+        epochs: passes over the training images.
+        batch_size: images per step.
+        learning_rate: peak of the schedule.
+        warp_strength: multiplies the ranges of `warp.random_warps`; 0: no image is warped.
+        degraded_share: share of the warped images that are degraded too.
+        unmodified_share: share of the warps that are replaced by none.
+        weight_decay: of the optimizer; None for none.
+        execution: how it is executed.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    warp_strength: float
+    degraded_share: float
+    unmodified_share: float
+    weight_decay: float | None
+    execution: Execution
+
+    def steps_per_epoch(self, num_images: int) -> int:
+        """Number of steps in an epoch of so many images; an incomplete batch is left out."""
+        return max(1, num_images // self.batch_size)
+
+
+# A step of the dense network takes less time than a call into TensorFlow, and its matrices are too
+# small to share out among threads: an epoch takes longer with two threads per operation than with
+# one. So a call computes a whole epoch, each operation gets one thread, and the halves of a batch
+# run side by side.
+SMALL_STEPS = Execution(
+    images_per_warp=64,
+    steps_per_call=None,
+    threads_per_op=1,
+    halve_batches=True,
+    low_precision=False,
+    evaluation_batch_size=2500,
+)
+# A step of convolutions has time for one warp per image; a call returns within about a second.
+LARGE_STEPS = Execution(
+    images_per_warp=1,
+    steps_per_call=16,
+    threads_per_op=0,
+    halve_batches=False,
+    low_precision=True,
+    evaluation_batch_size=500,
+)
+
+# Recipes for --augment degrade. The convolutional networks have batch normalization, whose
+# statistics come from the training images: warping blurs these, so a quarter is left unmodified.
 RECIPES = {
-    "dense": {"epochs": 150, "batch_size": 512, "learning_rate": 4e-3, "warp_strength": 1.0},
-    "cnn": {"epochs": 30, "batch_size": 256, "learning_rate": 3e-3, "warp_strength": 1.5},
-    "tiny": {"epochs": 40, "batch_size": 256, "learning_rate": 8e-3, "warp_strength": 0.7},
+    "dense": Recipe(
+        epochs=150,
+        batch_size=512,
+        learning_rate=4e-3,
+        warp_strength=1.0,
+        degraded_share=0.25,
+        unmodified_share=0.0,
+        weight_decay=None,
+        execution=SMALL_STEPS,
+    ),
+    "tiny": Recipe(
+        epochs=40,
+        batch_size=256,
+        learning_rate=8e-3,
+        warp_strength=0.7,
+        degraded_share=0.25,
+        unmodified_share=0.25,
+        weight_decay=None,
+        execution=LARGE_STEPS,
+    ),
+    "cnn": Recipe(
+        epochs=30,
+        batch_size=256,
+        learning_rate=3e-3,
+        warp_strength=1.5,
+        degraded_share=0.5,
+        unmodified_share=0.25,
+        weight_decay=0.05,
+        execution=LARGE_STEPS,
+    ),
 }
-# What changes where the images are not warped: the networks learn them by heart sooner. Those of
-# cnn and tiny are guesses, not searched for.
-UNWARPED = {
-    "dense": {"epochs": 6, "learning_rate": 1.2e-2, "warp_strength": 0.0},
-    "cnn": {"epochs": 10, "warp_strength": 0.0},
-    "tiny": {"epochs": 10, "warp_strength": 0.0},
-}
-# What changes under a teacher, whose answers leave more to learn from each image.
-TAUGHT = {
-    "dense": {"epochs": 300, "batch_size": 256, "learning_rate": 4e-3, "warp_strength": 1.0},
-    "cnn": {},
+# What changes with a teacher, whose outputs leave more to learn from each image.
+DISTILLED: dict[str, dict[str, Any]] = {
+    "dense": {"epochs": 300, "batch_size": 256},
     "tiny": {},
+    "cnn": {},
 }
-# "small" networks train with a whole epoch in one call and one thread an operation: see loop.py.
-SIZE = {"dense": "small", "cnn": "large", "tiny": "large"}
-# Of the images of a batch, with --augment spoil: a small network has only so much to spend on them.
-SHARE_SPOILED = {"dense": 0.25, "cnn": 0.5, "tiny": 0.25}
-WEIGHT_DECAY = {"dense": None, "cnn": 0.05, "tiny": None}
-TEMPERATURE = 2.0
-SHARE_OF_LABELS = 0.3
-ARGUMENTS = ("epochs", "batch_size", "learning_rate", "warp_strength", "share_spoiled")
+# What changes without augmentation, where a network soon overfits. The values for tiny and cnn
+# were not searched for.
+NOT_AUGMENTED: dict[str, dict[str, Any]] = {
+    "dense": {"epochs": 6, "learning_rate": 1.2e-2},
+    "tiny": {"epochs": 10},
+    "cnn": {"epochs": 10},
+}
 
 
-def choose(model, augment, teacher):
+def choose_recipe(name: str, augment: str, distilled: bool) -> Recipe:
     """Choose the recipe of a training.
 
     Args:
-        model: name of the network.
-        augment: "spoil", "warp" or "none".
-        teacher: whether there is one; anything that is true or not.
+        name: a key of `RECIPES`.
+        augment: "degrade" (warp all images and degrade some), "warp" or "none".
+        distilled: whether the network learns from a teacher too.
 
     Returns:
-        dict of the `ARGUMENTS`.
+        The recipe.
     """
-    recipe = RECIPES[model] | (TAUGHT[model] if teacher else {})
-    recipe["share_spoiled"] = SHARE_SPOILED[model] if augment == "spoil" else 0.0
-    return recipe | (UNWARPED[model] if augment == "none" else {})
+    recipe = RECIPES[name]
+    if distilled:
+        recipe = dataclasses.replace(recipe, **DISTILLED[name])
+    if augment != "degrade":
+        recipe = dataclasses.replace(recipe, degraded_share=0.0)
+    if augment == "none":
+        recipe = dataclasses.replace(recipe, **NOT_AUGMENTED[name], warp_strength=0.0)
+    return recipe
 
 
-def compile_model(network, num_steps, learning_rate, teacher=None):
-    """Compile a network for `loop.fit`, with Adam on a schedule and, if given, a teacher.
+def build_optimizer(
+    learning_rate: float, num_steps: int, warmup_steps: int, weight_decay: float | None
+) -> keras.optimizers.Optimizer:
+    """Build the optimizer of every training here: Adam on a schedule.
 
-    The learning rate rises a third of the way, then falls to zero. Under a teacher the loss is
-    a mix of that on the labels and of the divergence from the teacher's softened answers
-    (G. Hinton et al., "Distilling the knowledge in a neural network", 2015).
+    The learning rate rises linearly to its peak, then falls to zero along a cosine. Weight decay
+    leaves out biases and the parameters of batch normalization.
 
     Args:
-        network: a `keras.Model` of `model.BUILDERS`.
-        num_steps: steps of the whole training.
         learning_rate: peak of the schedule.
-        teacher: a trained `keras.Model` that gives logits, or None.
+        num_steps: steps of the whole training.
+        warmup_steps: those in which the learning rate rises.
+        weight_decay: share of each weight that is subtracted per step, times the learning rate;
+            None for none.
 
     Returns:
-        A compiled `keras.Model` that gives logits and trains the weights of `network`.
+        The optimizer, not yet built.
     """
     from digits.keras_quietly import keras
-    from digits.networks.heads import logits_model
 
-    warmup_steps = num_steps // 3
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0,
         warmup_target=learning_rate,
         warmup_steps=warmup_steps,
         decay_steps=num_steps - warmup_steps,
     )
-    # A shorter memory of squared gradients than Adam's own .999 suits so few steps.
-    optimizer = keras.optimizers.Adam(
-        schedule, beta_2=0.99, weight_decay=WEIGHT_DECAY[network.name]
-    )
+    # With Adam's own beta_2 of .999 the mean of squared gradients is too slow for so few steps.
+    optimizer = keras.optimizers.Adam(schedule, beta_2=0.99, weight_decay=weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
-    trained = logits_model(network)
-    if teacher is not None:
-        # Keras 3.15 forgets the softmax where the loss is given by its name, the default.
-        divergence = keras.losses.KLDivergence()
-        trained = keras.distillation.Distiller(
-            teacher=teacher,
-            student=trained,
-            distillation_losses=keras.distillation.LogitsDistillation(TEMPERATURE, divergence),
-            student_loss_weight=SHARE_OF_LABELS,
-        )
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    trained.compile(optimizer=optimizer, loss=loss)
-    return trained
+    return optimizer

@@ -1,44 +1,41 @@
-"""Runs the epochs of a training: fast, repeatable, and resumable."""
+"""Runs the epochs of a training: fast, repeatable to the bit, and resumable."""
 
 import math
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from digits.keras_quietly import keras, tf
-from digits.training import checkpoint
+from digits.networks import heads
+from digits.training import checkpoint, distillation
+from digits.training.recipes import Execution, Recipe, build_optimizer
 from digits.transforms import degrade, warp
 
-# Of a small network a step is so short that images share warps, and TensorFlow runs a whole epoch
-# in one call. A large one has time for a warp an image, and returns every second at most.
-IMAGES_A_WARP = {"small": 64, "large": 1}
-STEPS_A_CALL = {"small": None, "large": 16}
-# Batch normalization learns the statistics of what it sees, and warping blurs: without some images
-# as they are, a network would be off its stride on every one that is not warped.
-SHARE_UNWARPED = {"small": 0.0, "large": 0.25}
-EVALUATION_BATCH_SIZE = {"small": 2500, "large": 500}
 SECONDS_BETWEEN_CHECKPOINTS = 1.0
 
+# Images, uint8 of shape (n, 28, 28), 0 paper to 255 ink, and labels, integers 0-9 of shape (n,).
+ImageSet = tuple[np.ndarray, np.ndarray]
 
-def use_threads(size):
-    """Share out the processor as suits a network; before any other use of TensorFlow.
 
-    The matrices of a small network are too small to share out among threads: an epoch of the
-    dense network takes longer with two threads an operation than with one. So each operation
-    gets one, and two run side by side; those of a large network get all cores.
+def use_threads(execution: Execution) -> None:
+    """Set TensorFlow's threads for a training; before any other use of TensorFlow.
+
+    With a GPU this also asks for deterministic operations, without which no training repeats.
 
     Args:
-        size: "small" or "large", see `recipes.SIZE`.
+        execution: how the training is executed.
     """
     if tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.enable_op_determinism()  # a GPU repeats itself only if told to
-    tf.config.threading.set_intra_op_parallelism_threads(1 if size == "small" else 0)
+        tf.config.experimental.enable_op_determinism()
+    tf.config.threading.set_intra_op_parallelism_threads(execution.threads_per_op)
     tf.config.threading.set_inter_op_parallelism_threads(2)
 
 
-def fast_policy():
-    """Keras's dtype policy to train convolutions with: bfloat16 where there is hardware for it.
+def fast_policy() -> str:
+    """Choose Keras's dtype policy to train convolutions with.
 
     Returns:
         "mixed_bfloat16" with a GPU or a processor that multiplies bfloat16, which trains the
@@ -49,83 +46,110 @@ def fast_policy():
     return "mixed_bfloat16" if fast or tf.config.list_physical_devices("GPU") else "float32"
 
 
+def choose_policy(execution: Execution) -> str:
+    """Choose Keras's dtype policy for a training."""
+    return fast_policy() if execution.low_precision else "float32"
+
+
+def compile_model(
+    network: keras.Model, recipe: Recipe, num_steps: int, teacher: keras.Model | None = None
+) -> keras.Model:
+    """Compile a network for training by a recipe.
+
+    Args:
+        network: of `model.BUILDERS`.
+        recipe: its learning rate and weight decay are used.
+        num_steps: steps of the whole training; the learning rate rises in the first third.
+        teacher: a `keras.Model` from images to logits to learn from, or None.
+
+    Returns:
+        A compiled `keras.Model` from images to logits that trains the weights of `network`.
+    """
+    model = heads.logits_model(network)
+    if teacher is not None:
+        model = distillation.distill(model, teacher)
+    model.compile(
+        optimizer=build_optimizer(
+            recipe.learning_rate, num_steps, num_steps // 3, recipe.weight_decay
+        ),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    return model
+
+
 def fit(
-    model,
-    size,
-    train_set,
-    val_set,
-    epochs,
-    batch_size,
-    seed,
-    warp_strength,
-    checkpoint_path,
-    settings,
-    share_spoiled=0.0,
-    resume=False,
-    on_progress=lambda steps_done, values: None,
-):
-    """Train a compiled model, as `model.fit` does, many steps per call into TensorFlow.
+    network: keras.Model,
+    train_set: ImageSet,
+    val_set: ImageSet,
+    recipe: Recipe,
+    *,
+    seed: int,
+    checkpoint_path: str | Path,
+    settings: Mapping[str, Any],
+    teacher: keras.Model | None = None,
+    resume: bool = False,
+    on_progress: Callable[[int, dict[str, float]], object] = lambda steps_done, values: None,
+) -> dict[str, list[float]]:
+    """Train a network, as `model.fit` does, with many steps per call into TensorFlow.
 
     `model.fit` takes twice as long for the dense network: its steps are so short that the data
     pipeline between them costs as much as they do (benchmarks/README.md).
 
-    Order, warps and spoiling of an epoch follow from (seed, epoch), and the rest of the state is
+    Order and augmentation of an epoch follow from (seed, epoch), and the rest of the state is
     saved, so a resumed training ends with the very weights of an uninterrupted one.
 
     Args:
-        model: compiled `keras.Model` that gives logits, with a loss for logits or a
-            `keras.distillation.Distiller` of such; changed in place.
-        size: "small" or "large", of the network that is trained, see `recipes.SIZE`.
-        train_set: `(images, labels)`: uint8 of shape (n, 28, 28), integers 0-9. An epoch leaves
-            out what does not fill a batch, other images each time.
-        val_set: the same, scored after each epoch.
-        epochs: passes over the training images.
-        batch_size: images a step.
-        seed: of order, warps and spoiling.
-        warp_strength: strength of `warp.random_warps`; 0 for none.
-        checkpoint_path: file for the state, written at most once a second.
-        settings: dict of what must not change when a training is resumed.
-        share_spoiled: of the warped images in each batch, see `degrade.random_spoils`; of a batch
-            that it does not divide into warps, somewhat less.
-        resume: go on from `checkpoint_path`.
+        network: of `model.BUILDERS`, uncompiled; changed in place.
+        train_set: images and labels to train on. An epoch leaves out what does not fill a batch,
+            other images each time.
+        val_set: images and labels to score after each epoch.
+        recipe: how to train.
+        seed: seed of order and augmentation.
+        checkpoint_path: `.npz` file for the state, written at most once a second.
+        settings: what must not change when a training is resumed, as JSON takes it.
+        teacher: a `keras.Model` from images to logits to learn from, or None.
+        resume: continue from `checkpoint_path`.
         on_progress: called with the number of steps done and a dict of the latest figures.
 
     Returns:
-        dict of lists, one value an epoch: `accuracy`, `loss` (what is minimized: under a teacher
-        not the cross-entropy alone), `val_accuracy`, `val_loss` (cross-entropy in nats).
+        Lists of one value per epoch: `accuracy`, `loss` (what is minimized: with a teacher not the
+        cross-entropy alone), `val_accuracy`, `val_loss` (cross-entropy in nats).
 
     Raises:
         FloatingPointError: the loss became NaN or infinite.
         ValueError, OSError: the checkpoint cannot be resumed from, or written.
     """
+    execution = recipe.execution
+    num_images = len(train_set[0])
+    batch_size = min(recipe.batch_size, num_images)
+    steps = recipe.steps_per_epoch(num_images)
+    model = compile_model(network, recipe, recipe.epochs * steps, teacher)
     model.optimizer.build(model.trainable_variables)
-    state = {"epoch": 0, "step": 0, "loss": 0.0, "num_correct": 0.0}
+    state: dict[str, Any] = {"epoch": 0, "step": 0, "loss": 0.0, "num_correct": 0.0}
+    history: dict[str, list[float]]
     history = {"accuracy": [], "loss": [], "val_accuracy": [], "val_loss": []}
     if resume:
         state, history = checkpoint.load(checkpoint_path, model, settings)
-    num_images = len(train_set[0])
-    batch_size = min(batch_size, num_images)
-    steps = num_images // batch_size
-    num_warps = _count_warps(batch_size, IMAGES_A_WARP[size], share_spoiled) if warp_strength else 0
-    num_spoils = int(num_warps * share_spoiled)
-    noise = degrade.make_noise(seed) if num_spoils else None
-    run_steps = _make_steps(model, size, *train_set, noise)
-    evaluate = _make_evaluation(model, size, *val_set)
+    num_warps = _count_warps(batch_size, recipe) if recipe.warp_strength else 0
+    num_degradations = int(num_warps * recipe.degraded_share)
+    noise = degrade.make_noise(seed) if num_degradations else None
+    run_steps = make_steps(model, execution, train_set, noise)
+    evaluate = _make_evaluation(model, execution, val_set)
     last_checkpoint = time.monotonic()
-    for epoch in range(state["epoch"], epochs):
+    for epoch in range(state["epoch"], recipe.epochs):
         rng = np.random.default_rng((seed, epoch))
         order = rng.permutation(num_images)[: steps * batch_size].reshape(steps, batch_size)
-        warps = warp.random_warps(rng, steps * num_warps, warp_strength)
-        warps[rng.random(len(warps)) < SHARE_UNWARPED[size]] = 0
+        warps = warp.random_warps(rng, steps * num_warps, recipe.warp_strength)
+        warps[rng.random(len(warps)) < recipe.unmodified_share] = 0
         warps = warps.reshape(steps, num_warps, *warps.shape[1:])
-        spoils = degrade.random_spoils(rng, steps * num_spoils)
-        spoils = spoils.reshape(steps, num_spoils, *spoils.shape[1:])
-        for start in range(state["step"], steps, STEPS_A_CALL[size] or steps):
-            end = min(start + (STEPS_A_CALL[size] or steps), steps)
+        degradations = degrade.random_degradations(rng, steps * num_degradations)
+        degradations = degradations.reshape(steps, num_degradations, *degradations.shape[1:])
+        for start in range(state["step"], steps, execution.steps_per_call or steps):
+            end = min(start + (execution.steps_per_call or steps), steps)
             loss, num_correct = run_steps(
                 tf.constant(order[start:end], tf.int32),
                 tf.constant(warps[start:end]),
-                tf.constant(spoils[start:end]),
+                tf.constant(degradations[start:end]),
             )
             state["step"] = end
             state["loss"] += float(loss)
@@ -151,31 +175,40 @@ def fit(
     return history
 
 
-def _count_warps(batch_size, images_a_warp, share_spoiled):
-    fewest = math.ceil(batch_size / images_a_warp)
-    counts = [count for count in range(fewest, batch_size + 1) if batch_size % count == 0]
-    # That share of the warps, if there is such a number of them.
-    return next((count for count in counts if count * share_spoiled % 1 == 0), counts[0])
+def make_steps(
+    model: keras.Model, execution: Execution, train_set: ImageSet, noise: np.ndarray | None
+) -> Callable:
+    """Make the function that runs training steps in one call into TensorFlow.
 
+    Args:
+        model: compiled, as `compile_model` returns, its optimizer built.
+        execution: how steps are executed.
+        train_set: images and labels to train on.
+        noise: from `degrade.make_noise`; None where no image is degraded.
 
-def _make_steps(model, size, images, labels, noise):
-    images, labels = tf.constant(images), tf.constant(labels)
+    Returns:
+        A `tf.function` from `order` (int32 of shape (steps, batch), indices of images), `warps`
+        (float32 of shape (steps, num_warps, 2, 28)) and `degradations` (float32 of shape (steps,
+        num_degradations, 7)), where num_warps divides the batch and may be 0, to the sum of the
+        steps' losses and the number of correct predictions.
+    """
+    images, labels = (tf.constant(array) for array in train_set)
     noise = None if noise is None else tf.constant(noise)
 
     # The loop is written out because to have it translated (AutoGraph) takes 0.2 s.
     @tf.function(autograph=False)
-    def run_steps(order, warps, spoils):
+    def run_steps(order, warps, degradations):
         steps, batch_size = order.shape
-        num_spoiled = spoils.shape[1] * batch_size // max(1, warps.shape[1])
+        num_degraded = degradations.shape[1] * batch_size // max(1, warps.shape[1])
 
         def prepare(step):
             batch = _normalize(tf.gather(images, order[step]))
             if warps.shape[1]:
                 batch = warp.warp_images(batch, warps[step])
             batch = tf.ensure_shape(batch, (batch_size, *images.shape[1:]))
-            if num_spoiled:
-                part = degrade.spoil(batch[:num_spoiled], spoils[step], noise)
-                batch = tf.concat([part, batch[num_spoiled:]], axis=0)
+            if num_degraded:
+                part = degrade.degrade_images(batch[:num_degraded], degradations[step], noise)
+                batch = tf.concat([part, batch[num_degraded:]], axis=0)
             return batch
 
         def train_step(step, state):
@@ -185,7 +218,7 @@ def _make_steps(model, size, images, labels, noise):
             next_x = prepare(tf.minimum(step + 1, steps - 1))
             loss = 0.0
             with tf.GradientTape() as tape:
-                for part in _parts(batch_size, size):
+                for part in _split(batch_size, execution.halve_batches):
                     logits = model(x[part], training=True)
                     part_loss = model.compute_loss(x=x[part], y=y[part], y_pred=logits)
                     loss += part_loss * ((part.stop - part.start) / batch_size)
@@ -199,16 +232,28 @@ def _make_steps(model, size, images, labels, noise):
     return run_steps
 
 
-def _parts(batch_size, size):
+def _count_warps(batch_size: int, recipe: Recipe) -> int:
+    """Count the warps for a batch: they divide it, and the degraded share divides them.
+
+    Where there is no such number, the degraded share is rounded down.
+    """
+    fewest = math.ceil(batch_size / recipe.execution.images_per_warp)
+    counts = [count for count in range(fewest, batch_size + 1) if batch_size % count == 0]
+    return next((count for count in counts if count * recipe.degraded_share % 1 == 0), counts[0])
+
+
+def _split(batch_size: int, in_halves: bool) -> list[slice]:
     middle = batch_size // 2
-    # The halves of a batch are independent of each other, so a small network's run side by side.
-    if size == "small" and middle:
+    if in_halves and middle:
         return [slice(0, middle), slice(middle, batch_size)]
     return [slice(0, batch_size)]
 
 
-def _make_evaluation(model, size, images, labels):
-    num_images, batch_size = len(labels), EVALUATION_BATCH_SIZE[size]
+def _make_evaluation(
+    model: keras.Model, execution: Execution, val_set: ImageSet
+) -> Callable[[], tuple[float, float]]:
+    images, labels = val_set
+    num_images, batch_size = len(labels), execution.evaluation_batch_size
     measure_loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
 
     @tf.function(autograph=False)

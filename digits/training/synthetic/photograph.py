@@ -1,4 +1,4 @@
-"""Makes a photo of ink: paper, printed rules, strokes that are no digits, light, blur and noise."""
+"""Makes a photo of ink: paper, ruled lines, strokes that are no digits, light, blur and noise."""
 
 import io
 
@@ -6,16 +6,16 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-FINE = 2  # strokes are drawn so many times as large, for smooth edges
+SUPERSAMPLING = 2  # lines are drawn so many times as large and averaged, for smooth edges
 
 
-def photograph(rng, ink, size):
-    """Put ink on paper and take a photo of it, both at random.
+def photograph(rng: np.random.Generator, ink: np.ndarray, size: float) -> np.ndarray:
+    """Make a photo of ink on paper; paper, light and camera are random.
 
     Args:
-        rng: `numpy.random.Generator`.
-        ink: float32 array of shape (height, width), 0 none to 1.
-        size: height of the writing in pixels, which rules go by.
+        rng: random generator.
+        ink: float32 array of shape (height, width), 0 no ink to 1.
+        size: height of the writing in pixels, by which lines are spaced.
 
     Returns:
         float32 array of the shape of `ink`, 0 black to 1 white.
@@ -24,37 +24,37 @@ def photograph(rng, ink, size):
     contrast = rng.uniform(0.12, 0.5) if rng.random() < 0.35 else rng.uniform(0.4, 0.95)
     darkness = ink * contrast
     if rng.random() < 0.35:
-        strength = contrast * _between(rng, 0.12, 1.1)
+        strength = contrast * _log_uniform(rng, 0.12, 1.1)
         darkness = np.maximum(darkness, min(strength, 0.9) * draw_rules(rng, shape, size))
     photo = _light(rng, shape) * (1 - darkness)
     blur = rng.uniform(0, 1.1)
     if blur > 0.35:
         photo = ndimage.gaussian_filter(photo, blur, truncate=2.5)
-    # Where there is ink it must stand out; where there is none the noise may be any.
-    loudest = 0.25 * contrast if ink.any() else 0.15
-    photo += _noise(rng, shape) * _between(rng, 0.002, max(0.004, min(0.06, loudest)))
+    # Ink must be darker than noise; without ink the noise may be stronger.
+    strongest = 0.25 * contrast if ink.any() else 0.15
+    photo += _noise(rng, shape) * _log_uniform(rng, 0.002, max(0.004, min(0.06, strongest)))
     photo = np.clip(photo, 0, 1)
     if rng.random() < 0.3:
         photo = _compress(photo, quality=int(rng.integers(25, 85)))
     return photo.astype(np.float32)
 
 
-def draw_rules(rng, shape, size):
-    """Draw the rules of ruled or squared paper, or of a table.
+def draw_rules(rng: np.random.Generator, shape: tuple[int, int], size: float) -> np.ndarray:
+    """Draw the lines of ruled or squared paper, or of a table.
 
     Args:
-        rng: `numpy.random.Generator`.
+        rng: random generator.
         shape: (height, width) in pixels.
         size: height of the writing in pixels.
 
     Returns:
         float32 array of that shape, 0 to 1.
     """
-    height, width = FINE * shape[0], FINE * shape[1]
+    height, width = SUPERSAMPLING * shape[0], SUPERSAMPLING * shape[1]
     page, draw = _blank(shape)
     slope, dotted, dot_distance = rng.normal(0, 0.03), rng.random() < 0.3, rng.uniform(4, 12)
     thickness = int(rng.choice([1, 2, 3, 4], p=[0.3, 0.4, 0.2, 0.1]))
-    down = FINE * size * rng.uniform(0.5, 2.6)
+    down = SUPERSAMPLING * size * rng.uniform(0.5, 2.6)
     kind = rng.choice(["rules", "squares", "table"], p=[0.45, 0.4, 0.15])
     across = {"rules": None, "squares": down, "table": down * rng.uniform(0.5, 3)}[kind]
 
@@ -74,11 +74,13 @@ def draw_rules(rng, shape, size):
     return _shrink(page, shape)
 
 
-def scribble(rng, shape, size, pen):
+def scribble(
+    rng: np.random.Generator, shape: tuple[int, int], size: float, pen: float
+) -> np.ndarray:
     """Draw strokes that are no digits: underlines, curves, specks, blots.
 
     Args:
-        rng: `numpy.random.Generator`.
+        rng: random generator.
         shape: (height, width) in pixels.
         size: height of the writing in pixels.
         pen: width of its strokes in pixels.
@@ -87,10 +89,10 @@ def scribble(rng, shape, size, pen):
         float32 array of that shape, 0 to 1.
     """
     page, draw = _blank(shape)
-    size, thickness = FINE * size, max(1, round(FINE * pen))
+    size, thickness = SUPERSAMPLING * size, max(1, round(SUPERSAMPLING * pen))
     kinds = ["line", "curve", "specks", "blot"]
     for kind in rng.choice(kinds, rng.integers(1, 4), p=[0.3, 0.2, 0.3, 0.2]):
-        start = rng.uniform(0, FINE, 2) * shape[::-1]
+        start = rng.uniform(0, SUPERSAMPLING, 2) * shape[::-1]
         if kind == "line":
             angle, length = rng.normal(0, 0.12), rng.uniform(1, 10) * size
             points = [start, start + length * np.array([np.cos(angle), np.sin(angle)])]
@@ -109,7 +111,7 @@ def scribble(rng, shape, size, pen):
                 draw.regular_polygon(circle, sides, turn, fill=filled, outline=255, width=thickness)
             continue
         else:
-            for spot in rng.uniform(0, FINE, (rng.integers(1, 25), 2)) * shape[::-1]:
+            for spot in rng.uniform(0, SUPERSAMPLING, (rng.integers(1, 25), 2)) * shape[::-1]:
                 radius = rng.uniform(0.5, 0.07 * size + 0.7) * rng.uniform(0.7, 1.2, 2)
                 draw.ellipse([*(spot - radius), *(spot + radius)], fill=255)
             continue
@@ -117,13 +119,23 @@ def scribble(rng, shape, size, pen):
     return _shrink(page, shape)
 
 
-def smooth_noise(rng, shape, cells):
-    """Random values of variance about 1 that vary smoothly over `cells` x `cells` patches."""
+def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], cells: int) -> np.ndarray:
+    """Make smooth random values: bicubic interpolation of a grid of Gaussian noise.
+
+    Args:
+        rng: random generator.
+        shape: (height, width) in pixels.
+        cells: rows and columns of the grid.
+
+    Returns:
+        float32 array of that shape, of mean 0 and variance about 1.
+    """
     coarse = Image.fromarray(rng.standard_normal((cells, cells), np.float32))
     return np.asarray(coarse.resize(shape[::-1], Image.Resampling.BICUBIC))
 
 
-def _between(rng, low, high):
+def _log_uniform(rng, low, high):
+    """Draw a number whose logarithm is uniform between those of `low` and `high`."""
     return np.float32(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
@@ -141,7 +153,7 @@ def _light(rng, shape):
 
 
 def _noise(rng, shape):
-    """Grain of variance 1, of a pixel or of a few, as photos have that were shrunk or enlarged."""
+    """Make noise of variance 1, often blurred, as in photos that were resized."""
     noise = rng.standard_normal(shape, np.float32)
     if rng.random() < 0.6:
         noise = ndimage.gaussian_filter(noise, rng.uniform(0.4, 2.5), truncate=2)
@@ -156,7 +168,7 @@ def _compress(photo, quality):
 
 
 def _blank(shape):
-    page = Image.new("L", (FINE * shape[1], FINE * shape[0]))
+    page = Image.new("L", (SUPERSAMPLING * shape[1], SUPERSAMPLING * shape[0]))
     return page, ImageDraw.Draw(page)
 
 
