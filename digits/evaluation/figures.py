@@ -267,7 +267,7 @@ def draw_ood(
         title: heading of the figure.
     """
     figure = Figure(figsize=(8, 1.1 * len(images) + 0.9), **plotting.STYLE)
-    left, right = figure.subfigures(1, 2, width_ratios=[1, 1])
+    left, right = np.ravel(figure.subfigures(1, 2))
     pictures = left.subplots(len(images), NUM_EXAMPLES, gridspec_kw={"wspace": 0.04})
     histograms = right.subplots(len(images), 1, sharex=True)
     for axes in pictures.ravel():
@@ -381,27 +381,28 @@ def draw_embedding(
     wrong = np.flatnonzero(labels != predictions)
     outline = [withStroke(linewidth=3, foreground="white")]
     for digit in range(NUM_CLASSES):
-        chosen = places[labels == digit]
+        x, y = places[labels == digit].T
         color = DIGIT_COLORS[digit]
-        axes.scatter(*chosen.T, s=13, marker=f"${digit}$", color=color, lw=0, alpha=0.7)
+        axes.scatter(x, y, s=13, marker=f"${digit}$", color=color, lw=0, alpha=0.7)
     present = np.unique(labels)
     middles = _spread(np.array([np.median(places[labels == digit], axis=0) for digit in present]))
-    for digit, middle in zip(present, middles, strict=True):
+    for digit, (x, y) in zip(present, middles, strict=True):
         axes.text(
-            *middle, str(digit), fontsize=20, fontweight="bold", ha="center", va="center",
+            x, y, str(digit), fontsize=20, fontweight="bold", ha="center", va="center",
             color=DIGIT_COLORS[digit], path_effects=outline, zorder=4,
         )  # fmt: skip
-    axes.scatter(*places[wrong].T, s=30, marker="x", color="black", lw=1.2)
+    x, y = places[wrong].T
+    axes.scatter(x, y, s=30, marker="x", color="black", lw=1.2)
     for index in wrong[:MAX_NAMED]:
         axes.annotate(
             f"{labels[index]}→{predictions[index]}", tuple(places[index]), xytext=(4, 3),
             fontsize=7, textcoords="offset points", path_effects=outline,
         )  # fmt: skip
-    named = f" (first {MAX_NAMED}: label→prediction)" if len(wrong) > MAX_NAMED else ""
+    named = f"the first {MAX_NAMED} with " * (len(wrong) > MAX_NAMED) + "label→prediction"
     axes.set(xticks=[], yticks=[])
     axes.set_xlabel(
-        f"{len(labels):,} images, drawn as their labels; crosses: {len(wrong):,} misclassified"
-        f"{named or ' (label→prediction)'}"
+        f"{len(labels):,} images, drawn as their labels; crosses: {len(wrong):,} misclassified, "
+        f"{named}"
     )
     axes.set_title(title, fontsize=12)
     plotting.save(figure, path)

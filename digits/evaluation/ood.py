@@ -1,4 +1,4 @@
-"""Makes out-of-distribution (OOD) images, which show no digit, and measures a classifier on them."""
+"""Makes out-of-distribution (OOD) images, which show no digit, and measures classifiers on them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def make_shapes(num_images: int, rng: np.random.Generator) -> np.ndarray:
         ImageDraw.Draw(page).polygon(list(map(tuple, corners)), fill=grey)
         shade = ndimage.gaussian_filter(rng.normal(size=(SIDE, SIDE)), rng.uniform(2, 12))
         shade = 1 + 0.25 * shade / shade.std()
-        pages.append(Image.fromarray(np.uint8(np.clip(page * shade, 0, 255))))
+        pages.append(Image.fromarray(np.clip(page * shade, 0, 255).astype(np.uint8)))
     size = IMAGE_SHAPE[::-1]
     images = [np.asarray(page.resize(size, Image.Resampling.BOX)) / 255 for page in pages]
     return _warp(images, rng)

@@ -16,7 +16,6 @@ from digits.evaluation.metrics import Interval, format_interval
 from digits.networks import Classifier, storage
 
 NUM_SETS = sum(len(corruption.amounts) for corruption in CORRUPTIONS.values())
-MAX_CLASSIFIERS = 5  # that a figure can tell apart
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +87,7 @@ def measure_robustness(
     """Score classifiers on images corrupted in each way, by each amount.
 
     Args:
-        classifiers: at most `MAX_CLASSIFIERS`.
+        classifiers: at least one; a figure can tell 5 apart.
         images: float array of shape (n, 28, 28), 0 to 1; n at least 1.
         labels: integers of shape (n,).
         on_progress: called after each of the `NUM_SETS` sets of corrupted images.
