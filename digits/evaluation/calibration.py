@@ -8,7 +8,7 @@ show no digit?
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -163,7 +163,7 @@ def measure_risk_coverage(labels: np.ndarray, probabilities: np.ndarray) -> Risk
     return RiskCoverage(num_correct / np.arange(1, len(labels) + 1), tuple(points))
 
 
-def measure_auroc(inside: Sequence | np.ndarray, outside: Sequence | np.ndarray) -> tuple:
+def measure_auroc(inside: np.ndarray, outside: np.ndarray) -> tuple[float, Interval]:
     """Measure how well a score separates digits from images that show none.
 
     Args:

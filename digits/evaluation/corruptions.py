@@ -66,13 +66,13 @@ def thin(images: np.ndarray, pixels: float, rng: Generator) -> np.ndarray:
     return _change_strokes(images, pixels, ndimage.grey_erosion)
 
 
-def occlude(images: np.ndarray, side: int, rng: Generator) -> np.ndarray:
+def occlude(images: np.ndarray, side: float, rng: Generator) -> np.ndarray:
     """Blank a square of so many pixels to a side, centred on a random inked pixel of each image."""
-    occluded = images.copy()
+    occluded, pixels = images.copy(), int(side)
     for image in occluded:
         row, column = rng.choice(np.argwhere(image >= image.max() / 2))
-        top, left = max(0, row - side // 2), max(0, column - side // 2)
-        image[top : top + side, left : left + side] = 0
+        top, left = max(0, row - pixels // 2), max(0, column - pixels // 2)
+        image[top : top + pixels, left : left + pixels] = 0
     return occluded
 
 

@@ -267,7 +267,7 @@ def draw_ood(
         title: heading of the figure.
     """
     figure = Figure(figsize=(8, 1.1 * len(images) + 0.9), **plotting.STYLE)
-    left, right = np.ravel(figure.subfigures(1, 2))
+    left, right = figure.subfigures(1, 2)  # type: ignore[misc]
     pictures = left.subplots(len(images), NUM_EXAMPLES, gridspec_kw={"wspace": 0.04})
     histograms = right.subplots(len(images), 1, sharex=True)
     for axes in pictures.ravel():
@@ -282,7 +282,7 @@ def draw_ood(
         axes.hist(values, bins=40, range=(0, 1), weights=weights, color=color)
         axes.axvline(threshold, color="black", lw=1.2, ls="--")
         axes.set_title(f"{(values < threshold).mean():.1%} not sure", fontsize=9, loc="left")
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
     histograms[-1].xaxis.set_major_formatter(PercentFormatter(1))
@@ -464,10 +464,11 @@ def draw_flow(confusion_matrix: np.ndarray, path: Path) -> None:
             text = f"{counts[true, predicted]}"
             axes.text(0.05, ends[0] + size / 2, text, fontsize=7, va="center", ha="left")
     for digit in range(NUM_CLASSES):
-        missed, taken = counts[digit].sum(), counts[:, digit].sum()
+        missed, taken = int(counts[digit].sum()), int(counts[:, digit].sum())
         middles = [starts[side][digit] + (missed, taken)[side] / total / 2 for side in (0, 1)]
-        left = f"{missed:,} of {images[digit]:,} wrong   $\\bf{{{digit}}}$"
-        right = f"$\\bf{{{digit}}}$   {taken:,} of other digits"
+        # $\bf{}$ is a formula in bold.
+        left = f"{missed:,} of {images[digit]:,} misclassified   $\\bf{{{digit}}}$"
+        right = f"$\\bf{{{digit}}}$   {taken:,} false positive{'s' * (taken != 1)}"
         axes.text(-0.02, middles[0], left, ha="right", va="center", fontsize=10)
         axes.text(1.02, middles[1], right, ha="left", va="center", fontsize=10)
     axes.set(xlim=(-0.5, 1.5), ylim=(1 + gap * NUM_CLASSES, -gap))
