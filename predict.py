@@ -1,7 +1,10 @@
 """Read digits: python predict.py 0 1 2 (test images), python predict.py note.jpg (photos)."""
 
-import sys
-from pathlib import Path
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,9 +14,9 @@ from digits import cli, files
 NUM_RANDOM = 10
 
 
-def parse_args(argv=None):
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = cli.Parser("Read test images, or photos of handwritten notes.")
+    parser = cli.Parser("Read test images, or photos of handwritten digits.")
     parser.add_argument(
         "inputs",
         nargs="*",
@@ -21,19 +24,15 @@ def parse_args(argv=None):
         help="test images, counted from 0; or photos (PNG, JPEG, WebP, BMP, TIFF, GIF; one named 7 "
         f"as ./7) and folders of photos (default: {NUM_RANDOM} test images at random)",
     )
-    cli.add_common_flags(parser, default_model="cnn for photos, else dense")
-    parser.add_argument(
-        "--finder-path",
-        type=cli.keras_file,
-        metavar="FILE.keras",
-        help="the network that finds digits on photos (default: saved_models/finder.keras; if you "
-        "have trained none, the one released with the project)",
-    )
+    cli.add_model_flags(parser, default="cnn for photos, else dense")
+    cli.add_detector_flag(parser)
+    cli.add_data_flag(parser)
+    cli.add_plots_flag(parser)
     cli.add_seed_flag(parser)
     cli.add_results_flag(parser)
     parser.add_argument(
         "--csv",
-        type=cli.csv_file,
+        type=cli.file_name(".csv"),
         metavar="FILE.csv",
         help="write the numbers read on photos here, one a row (default: they are only printed)",
     )
@@ -52,14 +51,14 @@ def parse_args(argv=None):
             f"received both test images and photos ({args.photos[0]!r}), expected one kind: give "
             "them one after the other (a photo named 7 as ./7)"
         )
-    if (args.csv or args.finder_path) and not args.photos:
-        flag = "--csv" if args.csv else "--finder-path"
+    if (args.csv or args.detector_path) and not args.photos:
+        flag = "--csv" if args.csv else "--detector-path"
         parser.error(f"received {flag} without photos, expected some: give their names")
     args.model = args.model or ("cnn" if args.photos else "dense")
     return args
 
 
-def choose_indices(texts, num_images, seed):
+def choose_indices(texts: Sequence[str], num_images: int, seed: int) -> np.ndarray:
     """Check the indices asked for, or draw some at random if there are none.
 
     Args:
@@ -85,104 +84,120 @@ def choose_indices(texts, num_images, seed):
     return np.array(indices)
 
 
-def describe(index, row, label, threshold):
+def describe(index: int, row: np.ndarray, label: int, threshold: float) -> dict[str, Any]:
     """Describe one prediction as plain values, ready for JSON.
 
     Args:
         index: of the test image.
         row: probabilities of shape (10,).
         label: true digit.
-        threshold: probability below which the network is not sure.
+        threshold: probability below which the prediction is not sure.
 
     Returns:
-        dict of `index`, `prediction`, `probability`, `sure`, `runners_up` (the next two), `label`,
-        `correct`.
+        dict of `index`, `prediction`, `probability`, `is_sure`, `runners_up` (the next two),
+        `label`, `correct`.
     """
     first, *others = np.argsort(-row, kind="stable")[:3]
     return {
         "index": int(index),
         "prediction": int(first),
         "probability": float(row[first]),
-        "sure": bool(row[first] >= threshold),
+        "is_sure": bool(row[first] >= threshold),
         "runners_up": [{"digit": int(digit), "probability": float(row[digit])} for digit in others],
         "label": int(label),
         "correct": bool(first == label),
     }
 
 
-def format_table(predictions):
+def format_table(predictions: Sequence[dict[str, Any]]) -> str:
     """Format the dicts of `describe` as a table."""
+    from digits.plotting import format_probability
+
     lines = ["index  prediction  probability  runners-up          true digit"]
     for row in predictions:
-        runners_up = ", ".join(f"{r['digit']} {r['probability']:.2%}" for r in row["runners_up"])
+        runners_up = ", ".join(
+            f"{other['digit']} {format_probability(other['probability'], 2)}"
+            for other in row["runners_up"]
+        )
         lines.append(
-            f"{row['index']:>5}  {row['prediction']:>10}  {row['probability']:>11.2%}  "
+            f"{row['index']:>5}  {row['prediction']:>10}  "
+            f"{format_probability(row['probability'], 2):>11}  "
             f"{runners_up:<18}  {row['label']:>10}{'' if row['correct'] else '  WRONG'}"
-            f"{'' if row['sure'] else '  not sure'}"
+            f"{'' if row['is_sure'] else '  not sure'}"
         )
     return "\n".join(lines)
 
 
-def predict_images(args):
+def predict_images(args: argparse.Namespace) -> None:
     """Predict test images, draw them, and say what was written where."""
+    cli.check_writable(args.plots_dir / "predictions.png", args.results_file)
     with cli.one_line_errors():
         images, labels = data.load_test(args.data)
         indices = choose_indices(args.inputs, len(images), args.seed)
-        files.check_writable(Path(args.plots_dir) / "predictions.png")
-        if args.results_file:
-            files.check_writable(args.results_file)
+    images, labels = data.normalize(images[indices]), labels[indices]
 
-    from digits import plotting
-    from digits.keras_quietly import keras  # noqa: F401
-    from digits.networks import storage
+    import model
+    from digits.evaluation import figures
 
     with cli.one_line_errors():
-        model_path = storage.find(args.model, args.model_path)
-        figure_path = Path(args.plots_dir) / f"{model_path.stem}_predictions.png"
-        files.check_writable(figure_path)
-        network = storage.load(model_path)
-        threshold = storage.read_threshold(model_path)
-        kept = storage.read_kept_results(args.results_file, [model_path])
-    images, labels = images[indices], labels[indices]
-    probabilities = network.predict(data.normalize(images), batch_size=1000, verbose=0)
+        classifier = model.load_classifier(model.find_model(args.model, args.model_path))
+    probabilities = classifier.probabilities(images)
     predictions = [
-        describe(*values, threshold) for values in zip(indices, probabilities, labels, strict=True)
+        describe(*values, classifier.threshold)
+        for values in zip(indices, probabilities, labels, strict=True)
     ]
     num_correct = sum(row["correct"] for row in predictions)
+    summary = f"{num_correct} of {len(predictions)} correct"
+    figure_path = args.plots_dir / f"{classifier.name}_predictions.png"
     # Written before anything is printed: the reader of the table may stop reading early.
     with cli.one_line_errors():
-        plotting.draw_predictions(
+        figures.draw_predictions(
             images,
-            probabilities,
             labels,
+            probabilities,
             [f"test image {index}" for index in indices],
             figure_path,
-            f"{model_path.stem}: {num_correct} of {len(predictions)} right",
-            threshold,
+            f"{classifier.name}: {summary}",
+            classifier.threshold,
         )
-        written = [figure_path]
         if args.results_file:
-            results = {"model_path": str(model_path), "predictions": predictions}
-            files.write_json(args.results_file, kept | results)
-            written.append(args.results_file)
-    print(f"Predicted by {model_path}: {num_correct} of {len(predictions)} right.")
+            results = {"model_path": str(classifier.path), "predictions": predictions}
+            files.write_json(args.results_file, results)
+    print(f"Predicted by {classifier.path}: {summary}.")
     print(format_table(predictions))
-    if not all(row["sure"] for row in predictions):
-        print(f"Not sure: a probability below {threshold:.1%}.")
-    if len(indices) > plotting.MAX_PREDICTIONS:
-        print(f"The figure shows the first {plotting.MAX_PREDICTIONS}.")
-    for path in written:
-        print(f"Wrote {path}")
+    if not all(row["is_sure"] for row in predictions):
+        print(f"Not sure: a probability below {classifier.threshold:.1%}.")
+    if len(indices) > figures.MAX_PREDICTIONS:
+        print(f"The figure shows the first {figures.MAX_PREDICTIONS}.")
+    for path in (figure_path, args.results_file):
+        if path is not None:
+            print(f"Wrote {path}")
 
 
-def main(argv=None):
-    """Read test images or photos, whichever are named."""
+def main(argv: list[str] | None = None) -> int | None:
+    """Read test images or photos, whichever are named.
+
+    Returns:
+        Exit status, None for success.
+    """
     args = parse_args(argv)
-    if args.photos:
-        from digits.reading import command
+    if not args.photos:
+        predict_images(args)
+        return None
 
-        sys.exit(command.run(args))
-    predict_images(args)
+    from digits.networks import find_model
+    from digits.reading import command
+
+    with cli.one_line_errors():
+        model_path = find_model(args.model, args.model_path)
+    return command.read_files(
+        args.photos,
+        detector_path=args.detector_path,
+        model_path=model_path,
+        plots_dir=args.plots_dir,
+        results_file=args.results_file,
+        csv_file=args.csv,
+    )
 
 
 if __name__ == "__main__":

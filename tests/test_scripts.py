@@ -10,15 +10,13 @@ import time
 import numpy as np
 import pytest
 
-import predict
 from tests.conftest import ROOT
 
 QUICK = ("--epochs", 2, "--batch-size", 32)
 
 
-def test_train_evaluate_predict(run_script, tiny_data, tmp_path):
+def test_train_writes_model_metadata_and_figures(run_script, tiny_data, tmp_path):
     model_path = tmp_path / "new" / "folder" / "mine.keras"
-    common = ("--data", tiny_data, "--model-path", model_path)
     with np.load(tiny_data) as arrays:  # training has no use for a test set
         np.savez(tmp_path / "train.npz", x_train=arrays["x_train"], y_train=arrays["y_train"])
     args = ("--data", "train.npz", "--model-path", model_path)
@@ -51,96 +49,6 @@ def test_train_evaluate_predict(run_script, tiny_data, tmp_path):
     assert metadata["num_train"] == 330
     assert 0.1 < metadata["threshold"] < 1
 
-    evaluated = run_script("evaluate.py", *common, "--results-file", "out/r.json")
-    assert (evaluated.returncode, evaluated.stderr) == (0, "")
-    assert str(model_path) in evaluated.stdout
-    results = json.loads((tmp_path / "out" / "r.json").read_text())
-    assert results["num_images"] == 120
-    assert results["test_accuracy"] == results["num_correct"] / 120
-    assert np.trace(results["confusion_matrix"]) == results["num_correct"]
-    assert [row["digit"] for row in results["per_digit"]] == list(range(10))
-    assert {"test_loss", "ece"} <= results.keys()
-    assert f"({results['num_correct']}/120), 95% interval" in evaluated.stdout
-    for name in ("mine_confusion_matrix.png", "mine_mistakes.png", "mine_weights.png"):
-        assert f"Wrote plots/{name}" in evaluated.stdout
-        assert (tmp_path / "plots" / name).exists()
-
-    predicted = run_script("predict.py", "7", "0", "7", *common, "--results-file", "p.json")
-    assert (predicted.returncode, predicted.stderr) == (0, "")
-    predictions = json.loads((tmp_path / "p.json").read_text())["predictions"]
-    assert [row["index"] for row in predictions] == [7, 0, 7]
-    assert [row["label"] for row in predictions] == [9, 7, 9]
-    assert (tmp_path / "plots" / "mine_predictions.png").exists()
-    for row in predictions:
-        assert row["correct"] == (row["prediction"] == row["label"])
-        assert row["probability"] >= row["runners_up"][0]["probability"]
-        assert f"{row['probability']:.2%}" in predicted.stdout
-        assert row["sure"] == (row["probability"] >= metadata["threshold"])
-    assert predicted.stdout.count("WRONG") == sum(not row["correct"] for row in predictions)
-
-    # The threshold is the model's own; without one it is 80%.
-    for threshold, num_unsure in ((1.0, 3), (1e-6, 0)):
-        changed = json.dumps(metadata | {"threshold": threshold})
-        model_path.with_suffix(".json").write_text(changed)
-        predicted = run_script("predict.py", "7", "0", "7", *common)
-        assert predicted.stdout.count("not sure") == num_unsure
-
-
-def test_evaluate_reports_what_the_models_predictions_add_up_to(
-    run_script, tiny_data, dense_path, tmp_path
-):
-    from digits.networks import storage
-
-    with np.load(tiny_data) as arrays:
-        images, labels = arrays["x_test"], arrays["y_test"]
-    probabilities = storage.load(dense_path).predict(images / np.float32(255), verbose=0)
-    args = ("--data", tiny_data, "--model-path", dense_path, "--results-file", "r.json")
-    assert run_script("evaluate.py", *args).returncode == 0
-    results = json.loads((tmp_path / "r.json").read_text())
-    assert results["num_correct"] == (probabilities.argmax(axis=1) == labels).sum()
-
-
-def test_compare_sets_two_models_side_by_side(run_script, tiny_data, dense_path, tmp_path):
-    trained = run_script("train.py", "--data", tiny_data, *QUICK, "--model-path", "b.keras")
-    assert trained.returncode == 0, trained.stderr
-    args = ("--data", tiny_data, "--results-file", "r.json")
-    done = run_script("evaluate.py", *args, "--compare", dense_path, "b.keras")
-    assert (done.returncode, done.stderr) == (0, "")
-    results = json.loads((tmp_path / "r.json").read_text())
-    first, second = (row["num_correct"] for row in results["models"])
-    assert results["both_right"] + results["only_first_right"] == first
-    assert results["both_right"] + results["only_second_right"] == second
-    assert results["difference"] == pytest.approx((second - first) / 120)
-    assert results["p_value"] < 0.05  # an untrained one against one that has learned something
-    assert "b.keras is better" in done.stdout
-    assert "Wrote plots/dense_and_b.png" in done.stdout
-    assert (tmp_path / "plots" / "dense_and_b.png").exists()
-
-    same = run_script("evaluate.py", "--data", tiny_data, "--compare", "b.keras", "b.keras")
-    assert "do not tell which is better" in same.stdout
-
-
-def test_an_ensemble_and_views_are_averaged(run_script, tiny_data, dense_path, tmp_path):
-    import data
-    from digits.networks import storage
-    from digits.transforms import warp
-
-    trained = run_script("train.py", "--data", tiny_data, *QUICK, "--model-path", "b.keras")
-    assert trained.returncode == 0, trained.stderr
-    args = ("--ensemble", dense_path, "b.keras", "--views", 3, "--results-file", "r.json")
-    done = run_script("evaluate.py", "--data", tiny_data, *args)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "3 views of each" in done.stdout
-    images, labels = data.load_test(tiny_data)
-    images = data.normalize(images)
-    views = [images, warp.view(images, 1), warp.view(images, 2)]
-    networks = [storage.load(dense_path), storage.load(tmp_path / "b.keras")]
-    mean = np.mean([n.predict(view, verbose=0) for n in networks for view in views], axis=0)
-    results = json.loads((tmp_path / "r.json").read_text())
-    expected = -np.log(mean[range(len(labels)), labels]).mean()
-    assert results["test_loss"] == pytest.approx(expected, rel=1e-4)
-    assert (tmp_path / "plots" / "ensemble_mistakes.png").exists()
-
 
 def test_spoiled_images_are_trained_on_and_shown(run_script, tiny_data, tmp_path):
     figures, weights = set(), set()
@@ -166,49 +74,12 @@ def test_the_convolutional_networks_train_and_teach(run_script, tiny_data, tmp_p
     metadata = json.loads((tmp_path / "saved_models" / "dense.json").read_text())
     assert metadata["command"].endswith(f"--teacher {teacher}")
     assert [len(digest) for digest in metadata["teacher"]["sha256"]] == [64]
-    args = ("--data", tiny_data, "--model", name, "--results-file", "r.json")
-    assert run_script("evaluate.py", *args).returncode == 0
-    assert json.loads((tmp_path / "r.json").read_text())["model_path"] == teacher
-
-
-def test_predict_without_indices_draws_a_seeded_random_ten(
-    run_script, tiny_data, dense_path, tmp_path
-):
-    args = ("--data", tiny_data, "--model-path", dense_path, "--seed", 1)
-    assert run_script("predict.py", *args, "--results-file", "r.json").returncode == 0
-    predictions = json.loads((tmp_path / "r.json").read_text())["predictions"]
-    indices = [row["index"] for row in predictions]
-    assert len(set(indices)) == 10
-    assert indices == predict.choose_indices([], 120, seed=1).tolist()
-    assert indices != predict.choose_indices([], 120, seed=2).tolist()
 
 
 @pytest.mark.parametrize(
     ("args", "expected"),
     [
-        (["predict.py", "10000"], "expected 0 to 9999"),
-        (["predict.py", "-1"], "received '-1', expected a test image's number"),
-        (["predict.py", "seven"], "seven does not exist: expected an image file"),
-        (["predict.py", "1.5"], "received '1.5'"),
-        (["predict.py", "0", "note.jpg"], "received both test images and photos ('note.jpg')"),
-        (["predict.py", "0", "--csv", "n.csv"], "received --csv without photos"),
-        (["predict.py", "note.jpg", "--csv", "n.xls"], "ending in .csv"),
-        (["predict.py", "0", "--model", "transformer"], "choose from"),
-        (["predict.py", "0", "--model-path", "m.h5"], "ending in .keras"),
-        (["predict.py", "0", "--model-path", "none.keras"], "does not exist"),
-        (["evaluate.py", "--data", "none.npz"], "none.npz does not exist"),
-        (["evaluate.py", "--data", "."], "is a folder"),
-        (["evaluate.py", "--results-file", "/dev/null/r.json"], "cannot write to the folder"),
-        (["evaluate.py", "--compare", "one.keras"], "expected 2 arguments"),
-        (["evaluate.py", "--model-path", "none.keras"], "none.keras does not exist"),
-        (["evaluate.py", "--compare", "a.keras", "b.keras"], "a.keras does not exist"),
-        (
-            ["evaluate.py", "--ensemble", "a.keras", "--compare", "b.keras", "c.keras"],
-            "not allowed",
-        ),
-        (["evaluate.py", "--ensemble", "a.keras", "--model-path", "b.keras"], "expected one of"),
         (["train.py", "--teacher", "none.keras"], "none.keras does not exist"),
-        (["evaluate.py", "extra"], "unrecognized arguments: extra"),
         (["train.py", "--epochs", "0"], "received '0', expected a whole number from 1"),
         (["train.py", "--batch-size", "many"], "received 'many'"),
         (["train.py", "--learning-rate", "nan"], "expected a number above 0"),

@@ -1,73 +1,84 @@
-"""Says how far a network's certainty can be relied on: calibration, refusing, no digits at all."""
+"""Measures what a classifier's confidence is worth.
+
+Calibration: does it equal the accuracy? Selective classification: which accuracy is reached if the
+least confident predictions are rejected? Out-of-distribution detection: is it lower for images that
+show no digit?
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from scipy.stats import binned_statistic, bootstrap
+from scipy.stats import bootstrap
 from sklearn.metrics import roc_auc_score
 
 from digits.evaluation import metrics
+from digits.evaluation.metrics import Interval
 
-REFUSED = 0.01  # share of the held-out digits that a network may be not sure of
-SHARES = (0.01, 0.02, 0.05, 0.1)  # of the images, refused
+COVERAGES = (0.99, 0.98, 0.95, 0.9)  # shares of the images that are not rejected
 NUM_RESAMPLES = 1000  # of the bootstrap, for 95% intervals
 
 
-def choose_threshold(probabilities):
-    """Choose the certainty below which a network is said to be not sure.
+@dataclasses.dataclass(frozen=True)
+class Reliability:
+    """Accuracy against confidence, in the bins of the expected calibration error.
 
-    Args:
-        probabilities: floats of shape (n, 10), of held-out digits that the network was not trained
-            on.
-
-    Returns:
-        float in [0, 1].
+    Attributes:
+        confidence: mean confidence of each bin that is not empty.
+        accuracy: accuracy of each of these bins.
+        interval: its 95% interval (Wilson's).
+        num_images: images in each of these bins.
+        ece: expected calibration error, 0 to 1.
+        ece_interval: its 95% interval (bootstrap).
     """
-    return float(np.quantile(probabilities.max(axis=1), REFUSED))
+
+    confidence: tuple[float, ...]
+    accuracy: tuple[float, ...]
+    interval: tuple[Interval, ...]
+    num_images: tuple[int, ...]
+    ece: float
+    ece_interval: Interval
+
+    def to_dict(self) -> dict[str, Any]:
+        """Convert to plain numbers and lists, ready for JSON."""
+        return dataclasses.asdict(self)
 
 
-def measure_reliability(labels, probabilities):
-    """Compare how sure a network is with how often it is right, in the bins of `metrics`' error.
+def measure_reliability(labels: np.ndarray, probabilities: np.ndarray) -> Reliability:
+    """Compare a classifier's confidence with its accuracy.
 
     Args:
         labels: integers of shape (n,), n at least 2.
         probabilities: floats of shape (n, 10).
 
     Returns:
-        dict of lists, one value for each bin that is not empty: `confidence` (mean), `accuracy`,
-        `interval` (95%, Wilson's), `num_images`; of `ece`, a float in [0, 1], and `ece_interval`
-        (95%, of the bootstrap).
+        The comparison, bin by bin.
     """
-    confidences = probabilities.max(axis=1).astype(np.float64)
-    right = (probabilities.argmax(axis=1) == labels).astype(np.float64)
-    sums, _, _ = binned_statistic(
-        confidences,
-        [right, confidences, np.ones(len(labels))],
-        "sum",
-        metrics.NUM_BINS,
-        (0, 1),
-    )
-    num_right, sum_of_confidences, num_images = sums[:, sums[2] > 0]
+    bins = metrics.bin_by_confidence(labels, probabilities)
+    num_images, num_correct, confidence = (row[bins.num_images > 0] for row in bins)
 
-    def measure_ece(chosen):
+    def measure_ece(chosen: np.ndarray) -> float:
         return metrics.expected_calibration_error(labels[chosen], probabilities[chosen])
 
-    return {
-        "confidence": (sum_of_confidences / num_images).tolist(),
-        "accuracy": (num_right / num_images).tolist(),
-        "interval": [
-            metrics.wilson_interval(*counts) for counts in zip(num_right, num_images, strict=True)
-        ],
-        "num_images": num_images.astype(int).tolist(),
-        "ece": metrics.expected_calibration_error(labels, probabilities),
-        "ece_interval": _bootstrap((np.arange(len(labels)),), measure_ece),
-    }
+    return Reliability(
+        confidence=tuple((confidence / num_images).tolist()),
+        accuracy=tuple((num_correct / num_images).tolist()),
+        interval=tuple(map(metrics.wilson_interval, num_correct, num_images)),
+        num_images=tuple(num_images.astype(int).tolist()),
+        ece=metrics.expected_calibration_error(labels, probabilities),
+        ece_interval=_bootstrap((np.arange(len(labels)),), measure_ece),
+    )
 
 
-def temper(probabilities, temperature):
-    """Give the probabilities that the logits divided by a temperature would have given.
+def scale_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Compute the probabilities that result if the logits are divided by a temperature.
 
     Args:
         probabilities: floats of shape (n, 10).
-        temperature: float above 0.
+        temperature: float above 0; above 1 it lowers the confidence.
 
     Returns:
         float64 array of shape (n, 10).
@@ -76,62 +87,102 @@ def temper(probabilities, temperature):
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def measure_refusal(labels, probabilities):
-    """Measure how accuracy grows when the images that a network is least sure of are refused.
+@dataclasses.dataclass(frozen=True)
+class OperatingPoint:
+    """A threshold on the confidence, below which predictions are rejected, and what it gives.
 
-    Known as the risk-coverage curve (Y. Geifman and R. El-Yaniv, "Selective classification for deep
-    neural networks", NeurIPS 2017).
+    Attributes:
+        coverage: share of the images that are not rejected.
+        threshold: lowest confidence that is not rejected.
+        num_correct: images classified correctly, of those not rejected.
+        num_covered: images not rejected.
+        accuracy_interval: 95% interval of the accuracy on these.
+    """
+
+    coverage: float
+    threshold: float
+    num_correct: int
+    num_covered: int
+    accuracy_interval: Interval
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the images not rejected that are classified correctly."""
+        return self.num_correct / self.num_covered
+
+    def to_dict(self) -> dict[str, Any]:
+        """Convert to plain numbers, ready for JSON."""
+        return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RiskCoverage:
+    """Accuracy when the least confident predictions are rejected: a risk-coverage curve.
+
+    Attributes:
+        accuracies: float array of shape (n,): accuracy on the image with the highest confidence,
+            on the two with the highest, ... on all.
+        points: one for each of `COVERAGES` that rejects an image at least.
+    """
+
+    accuracies: np.ndarray
+    points: tuple[OperatingPoint, ...]
+
+
+def measure_risk_coverage(labels: np.ndarray, probabilities: np.ndarray) -> RiskCoverage:
+    """Measure how accuracy grows when the least confident predictions are rejected.
+
+    The curve is that of Y. Geifman and R. El-Yaniv, "Selective classification for deep neural
+    networks", NeurIPS 2017; risk is 1 minus the accuracy here.
 
     Args:
-        labels: integers of shape (n,).
+        labels: integers of shape (n,), n at least 1.
         probabilities: floats of shape (n, 10).
 
     Returns:
-        dict of `accuracies` (array of shape (n,): of the surest image, of the two surest, ... of
-        all), and `refused`, a list of dicts for each of `SHARES` that is an image at least:
-        `share`, `threshold` (the certainty of the least sure that is answered), `num_right`,
-        `num_answered`, `interval` (95%).
+        The curve.
     """
     confidences = probabilities.max(axis=1)
     order = np.argsort(-confidences, kind="stable")
-    num_right = np.cumsum(probabilities.argmax(axis=1)[order] == np.asarray(labels)[order])
-    rows = []
-    for share in SHARES:
-        answered = len(labels) - round(len(labels) * share)
-        if answered == len(labels):
+    num_correct = np.cumsum(probabilities.argmax(axis=1)[order] == np.asarray(labels)[order])
+    points = []
+    for coverage in COVERAGES:
+        num_covered = round(len(labels) * coverage)
+        if not 0 < num_covered < len(labels):
             continue
-        rows.append(
-            {
-                "share": share,
-                "threshold": float(confidences[order[answered - 1]]),
-                "num_right": int(num_right[answered - 1]),
-                "num_answered": answered,
-                "interval": metrics.wilson_interval(num_right[answered - 1], answered),
-            }
+        last = num_covered - 1
+        points.append(
+            OperatingPoint(
+                coverage=coverage,
+                threshold=float(confidences[order[last]]),
+                num_correct=int(num_correct[last]),
+                num_covered=num_covered,
+                accuracy_interval=metrics.wilson_interval(num_correct[last], num_covered),
+            )
         )
-    return {"accuracies": num_right / np.arange(1, len(labels) + 1), "refused": rows}
+    return RiskCoverage(num_correct / np.arange(1, len(labels) + 1), tuple(points))
 
 
-def measure_auroc(inside, outside):
-    """Measure how well a score tells digits from what is none.
+def measure_auroc(inside: np.ndarray, outside: np.ndarray) -> tuple[float, Interval]:
+    """Measure how well a score separates digits from images that show none.
 
     Args:
         inside: floats of shape (n,), scores of digits; n at least 2.
-        outside: floats of shape (m,), scores of things that are none; m at least 2.
+        outside: floats of shape (m,), scores of images that show no digit; m at least 2.
 
     Returns:
-        `(auroc, (low, high))`: the chance that a digit has a higher score than a thing that is
-        none, and its 95% bootstrap interval.
+        `(auroc, (low, high))`: the area under the ROC curve, which is the probability that a digit
+        has the higher score of the two, and its 95% bootstrap interval.
     """
 
-    def auroc(inside, outside):
+    def auroc(inside: np.ndarray, outside: np.ndarray) -> float:
         is_digit = np.repeat([1, 0], [len(inside), len(outside)])
         return roc_auc_score(is_digit, np.concatenate([inside, outside]))
 
     return float(auroc(inside, outside)), _bootstrap((inside, outside), auroc)
 
 
-def _bootstrap(samples, statistic):
+def _bootstrap(samples: tuple, statistic: Callable[..., float]) -> Interval:
     resampled = bootstrap(
         samples, statistic, n_resamples=NUM_RESAMPLES, method="percentile", vectorized=False, rng=0
     )

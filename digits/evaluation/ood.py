@@ -1,20 +1,27 @@
-"""Makes images that are no digits, to see whether a network notices: noise, letters, shapes."""
+"""Makes out-of-distribution (OOD) images, which show no digit, and measures classifiers on them."""
 
+from __future__ import annotations
+
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
+from digits.evaluation import calibration
+from digits.evaluation.metrics import Interval
 from digits.mnist import IMAGE_SHAPE
+from digits.networks import Classifier
 from digits.transforms import to_mnist, warp
 
-SIDE = 112  # pixels to draw on before all is scaled down to 28
+SIDE = 112  # pixels to a side of the drawings, which are scaled down to 28
 FONTS = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSerif.ttf", "DejaVuSansMono.ttf")
-# Those that people may take for a digit, as B for 8, are left out.
+# Without those that resemble a digit, as B resembles 8.
 LETTERS = "ACEFHKLMNPRTUVWXYadefhkmnprtuvwxy"
-# Corners in shares of the side, as (across, down): outlines of things to wear and to carry.
+# Outlines of clothes, shoes and bags: corners as "x,y" in percent of the side.
 OUTLINES = {
     "shirt": "35,15 45,20 55,20 65,15 92,35 82,48 72,40 72,88 28,88 28,40 18,48 8,35",
     "trousers": "30,10 70,10 76,90 56,90 50,38 44,90 24,90",
@@ -26,8 +33,8 @@ OUTLINES = {
 }
 
 
-def make_noise(num_images, rng):
-    """Make grey noise, from single pixels to soft clouds."""
+def make_noise(num_images: int, rng: np.random.Generator) -> np.ndarray:
+    """Make grey noise: white noise blurred by a sigma of 0 to 3 pixels."""
     noise = rng.normal(size=(num_images, *IMAGE_SHAPE))
     for image, sigma in zip(noise, rng.uniform(0, 3, num_images), strict=True):
         image[:] = ndimage.gaussian_filter(image, sigma)
@@ -35,8 +42,8 @@ def make_noise(num_images, rng):
     return (noise - low) / (high - low)
 
 
-def make_letters(num_images, rng):
-    """Draw letters in the fonts that come with Matplotlib, and bring them into MNIST's form."""
+def make_letters(num_images: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw letters in the fonts that come with Matplotlib, in the form of MNIST's digits."""
     folder = Path(matplotlib.get_data_path(), "fonts", "ttf")
     fonts = [ImageFont.truetype(folder / name, 80) for name in FONTS]
     images = []
@@ -48,8 +55,8 @@ def make_letters(num_images, rng):
     return _warp(images, rng)
 
 
-def make_shapes(num_images, rng):
-    """Draw things to wear and to carry, filled with greys, as Fashion-MNIST shows them."""
+def make_shapes(num_images: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw clothes, shoes and bags filled with greys, similar to Fashion-MNIST."""
     pages = []
     for _ in range(num_images):
         outline = OUTLINES[str(rng.choice(list(OUTLINES)))]
@@ -59,7 +66,7 @@ def make_shapes(num_images, rng):
         ImageDraw.Draw(page).polygon(list(map(tuple, corners)), fill=grey)
         shade = ndimage.gaussian_filter(rng.normal(size=(SIDE, SIDE)), rng.uniform(2, 12))
         shade = 1 + 0.25 * shade / shade.std()
-        pages.append(Image.fromarray(np.uint8(np.clip(page * shade, 0, 255))))
+        pages.append(Image.fromarray(np.clip(page * shade, 0, 255).astype(np.uint8)))
     size = IMAGE_SHAPE[::-1]
     images = [np.asarray(page.resize(size, Image.Resampling.BOX)) / 255 for page in pages]
     return _warp(images, rng)
@@ -68,18 +75,65 @@ def make_shapes(num_images, rng):
 KINDS = {"noise": make_noise, "letters": make_letters, "shapes": make_shapes}
 
 
-def make(kind, num_images=1000, seed=0):
-    """Make images that are no digits.
+def make_images(kind: str, num_images: int = 1000, seed: int = 0) -> np.ndarray:
+    """Make images that show no digit.
 
     Args:
         kind: key of `KINDS`.
         num_images: how many.
-        seed: same seed, same images.
+        seed: the same seed gives the same images.
 
     Returns:
         float32 array of shape (num_images, 28, 28), 0 paper to 1 ink.
     """
     return np.asarray(KINDS[kind](num_images, np.random.default_rng(seed)), np.float32)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class OutOfDistribution:
+    """A classifier's confidence on images of one kind that show no digit.
+
+    Attributes:
+        images: float32 array of shape (n, 28, 28), 0 to 1.
+        confidences: float32 array of shape (n,), largest probabilities.
+        auroc: probability that a digit has a higher confidence than such an image.
+        auroc_interval: its 95% interval (bootstrap).
+        not_sure: share of these images with a confidence below the classifier's threshold.
+    """
+
+    images: np.ndarray
+    confidences: np.ndarray
+    auroc: float
+    auroc_interval: Interval
+    not_sure: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Convert the numbers, without the arrays, to a dict ready for JSON."""
+        return {
+            "auroc": self.auroc,
+            "auroc_interval": self.auroc_interval,
+            "not_sure": self.not_sure,
+        }
+
+
+def measure_ood(classifier: Classifier, confidences: np.ndarray) -> dict[str, OutOfDistribution]:
+    """Compare a classifier's confidence on digits with that on images that show none.
+
+    Args:
+        classifier: a trained classifier.
+        confidences: floats of shape (n,), its confidences on digits; n at least 2.
+
+    Returns:
+        The comparison with each of `KINDS`.
+    """
+    measured = {}
+    for kind in KINDS:
+        images = make_images(kind)
+        outside = classifier.probabilities(images).max(axis=1)
+        auroc, interval = calibration.measure_auroc(confidences, outside)
+        not_sure = float((outside < classifier.threshold).mean())
+        measured[kind] = OutOfDistribution(images, outside, auroc, interval, not_sure)
+    return measured
 
 
 def _warp(images, rng):

@@ -1,101 +1,126 @@
-"""Scores networks on spoiled images for evaluate.py: where they break."""
+"""Measures how robust classifiers are: their accuracy on corrupted images."""
 
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.stats import norm
 
-from digits import cli, files
-from digits import mnist as data
-from digits.evaluation import reliability
+from digits.evaluation import figures
 from digits.evaluation.corruptions import CORRUPTIONS, corrupt
-from digits.keras_quietly import keras
-from digits.networks import storage
+from digits.evaluation.metrics import Interval, format_interval
+from digits.networks import Classifier, storage
+
+NUM_SETS = sum(len(corruption.amounts) for corruption in CORRUPTIONS.values())
 
 
-def evaluate(args, images, labels):
-    """Score the models that evaluate.py's command line names on spoiled images.
+@dataclasses.dataclass(frozen=True)
+class ModelRobustness:
+    """Accuracy of one classifier on corrupted images.
+
+    Attributes:
+        clean: accuracy on the unmodified images.
+        accuracy: by kind of corruption, the accuracy at each of its amounts.
+        num_images: images in each set.
+        mean: mean accuracy over all amounts of all corruptions.
+        mean_interval: its 95% interval (normal), the images being a sample.
+    """
+
+    clean: float
+    accuracy: Mapping[str, tuple[float, ...]]
+    num_images: int
+    mean: float
+    mean_interval: Interval
+
+    def to_dict(self) -> dict[str, Any]:
+        """Convert to plain numbers and lists, ready for JSON."""
+        return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class Robustness:
+    """Accuracies of several classifiers on the same corrupted images; a `Result`.
+
+    Attributes:
+        models: by name of the classifier.
+    """
+
+    models: Mapping[str, ModelRobustness]
+
+    def format(self) -> str:
+        """Format as a table: the mean accuracy over the amounts of each corruption."""
+        models = self.models.values()
+        width = max(10, *(len(name) + 2 for name in self.models))
+        rows = [("", list(self.models)), ("none", [f"{model.clean:.2%}" for model in models])]
+        for kind in CORRUPTIONS:
+            rows.append((kind, [f"{np.mean(model.accuracy[kind]):.2%}" for model in models]))
+        rows.append(("mean", [f"{model.mean:.2%}" for model in models]))
+        lines = [f"{kind:<14}" + "".join(f"{text:>{width}}" for text in row) for kind, row in rows]
+        for name, model in self.models.items():
+            interval = format_interval(model.mean_interval)
+            lines.append(f"{name}: {model.mean:.2%}, 95% interval {interval}")
+        return "\n".join(lines)
+
+    def draw(self, folder: Path) -> list[Path]:
+        """Draw accuracy against the amount of each corruption; returns the path."""
+        path = folder / f"{'_'.join(self.models)[:100]}_robustness.png"
+        figures.draw_robustness(self.models, path)
+        return [path]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Convert to plain numbers, lists and dicts, ready for JSON."""
+        amounts = {kind: corruption.amounts for kind, corruption in CORRUPTIONS.items()}
+        models = {name: model.to_dict() for name, model in self.models.items()}
+        return {"robustness": {"amounts": amounts, "models": models}}
+
+
+def measure_robustness(
+    classifiers: Sequence[Classifier],
+    images: np.ndarray,
+    labels: np.ndarray,
+    on_progress: Callable[[], object] = lambda: None,
+) -> Robustness:
+    """Score classifiers on images corrupted in each way, by each amount.
 
     Args:
-        args: what `evaluate.parse_args` returns, with `robustness`.
-        images: uint8 array of shape (n, 28, 28).
+        classifiers: at least one; a figure can tell 5 apart.
+        images: float array of shape (n, 28, 28), 0 to 1; n at least 1.
         labels: integers of shape (n,).
+        on_progress: called after each of the `NUM_SETS` sets of corrupted images.
 
     Returns:
-        `(results, files written)`.
+        Accuracies by name of the classifier.
     """
-    with cli.one_line_errors():
-        paths = [Path(path) for path in args.robustness]
-        paths = paths or [storage.find(args.model, args.model_path)]
-        names = storage.name_models(paths)
-        figure_path = Path(args.plots_dir) / f"{'_'.join(names)[:100]}_robustness.png"
-        files.check_writable(figure_path)
-        networks = dict(zip(names, map(storage.load, paths), strict=True))
-        kept = storage.read_kept_results(args.results_file, paths)
-    num_sets = sum(len(row[3]) for row in CORRUPTIONS.values())
-    print(f"Spoiling {len(images):,} test images in {num_sets} ways.", flush=True)
-    progress = keras.utils.Progbar(num_sets, unit_name="set")
-    results = score(networks, data.normalize(images), labels, lambda: progress.add(1))
-    print(format_scores(results))
-    with cli.one_line_errors():
-        reliability.draw_robustness(results, figure_path)
-    amounts = {kind: row[3] for kind, row in CORRUPTIONS.items()}
-    return kept | {"robustness": {"amounts": amounts, "models": results}}, [figure_path]
-
-
-def score(networks, images, labels, progress=None):
-    """Score networks on images spoiled in each way, by each amount.
-
-    Args:
-        networks: dict of `keras.Model` by name.
-        images: float array of shape (n, 28, 28), 0 to 1.
-        labels: integers of shape (n,).
-        progress: called after each of the 36 sets of spoiled images; or None.
-
-    Returns:
-        dict by name of a dict of `clean` (accuracy), `num_images`, `accuracy` (dict by corruption
-        of a list, one for each amount), `mean` (of all amounts of all corruptions) and
-        `mean_interval` (95%, normal, for the images being a sample).
-    """
-    results = {name: {"clean": _is_right(network, images, labels).mean(), "accuracy": {}}
-               for name, network in networks.items()}  # fmt: skip
-    shares = {name: np.zeros(len(labels)) for name in networks}
-    amounts = [(kind, amount) for kind, row in CORRUPTIONS.items() for amount in row[3]]
-    for kind, amount in amounts:
-        spoiled = corrupt(images, kind, amount)
-        for name, network in networks.items():
-            right = _is_right(network, spoiled, labels)
-            results[name]["accuracy"].setdefault(kind, []).append(float(right.mean()))
-            shares[name] += right / len(amounts)
-        if progress:
-            progress()
-    for name, share in shares.items():
-        error = share.std(ddof=1) / np.sqrt(len(share)) if len(share) > 1 else 1.0
-        margin = norm.ppf(0.975) * error
+    names = storage.unique_names(classifier.path for classifier in classifiers)
+    clean = [_is_correct(classifier, images, labels).mean() for classifier in classifiers]
+    accuracies: list[dict[str, list[float]]] = [{} for _ in classifiers]
+    shares = np.zeros((len(classifiers), len(labels)))  # of the sets, that an image is correct in
+    for kind, corruption in CORRUPTIONS.items():
+        for amount in corruption.amounts:
+            corrupted = corrupt(images, kind, amount)
+            for classifier, accuracy, share in zip(classifiers, accuracies, shares, strict=True):
+                correct = _is_correct(classifier, corrupted, labels)
+                accuracy.setdefault(kind, []).append(float(correct.mean()))
+                share += correct / NUM_SETS
+            on_progress()
+    models = {}
+    for name, clean_accuracy, accuracy, share in zip(names, clean, accuracies, shares, strict=True):
         mean = float(share.mean())
-        results[name] |= {
-            "clean": float(results[name]["clean"]),
-            "num_images": len(labels),
-            "mean": mean,
-            "mean_interval": (max(mean - margin, 0.0), min(mean + margin, 1.0)),
-        }
-    return results
+        error = share.std(ddof=1) / np.sqrt(len(share)) if len(share) > 1 else 1.0
+        margin = float(norm.ppf(0.975) * error)
+        models[name] = ModelRobustness(
+            clean=float(clean_accuracy),
+            accuracy={kind: tuple(values) for kind, values in accuracy.items()},
+            num_images=len(labels),
+            mean=mean,
+            mean_interval=(max(mean - margin, 0.0), min(mean + margin, 1.0)),
+        )
+    return Robustness(models)
 
 
-def format_scores(results):
-    """Format what `score` returned as a table: the mean of the amounts of each corruption."""
-    names = list(results)
-    width = max(10, *(len(name) + 2 for name in names))
-    rows = [("", names), ("none", [f"{results[name]['clean']:.2%}" for name in names])]
-    for kind in CORRUPTIONS:
-        rows.append((kind, [f"{np.mean(results[name]['accuracy'][kind]):.2%}" for name in names]))
-    rows.append(("mean", [f"{results[name]['mean']:.2%}" for name in names]))
-    lines = [f"{kind:<14}" + "".join(f"{text:>{width}}" for text in row) for kind, row in rows]
-    for name in names:
-        low, high = results[name]["mean_interval"]
-        lines.append(f"{name}: {results[name]['mean']:.2%}, 95% interval {low:.2%} to {high:.2%}")
-    return "\n".join(lines)
-
-
-def _is_right(network, images, labels):
-    return network.predict(images, batch_size=500, verbose=0).argmax(axis=1) == labels
+def _is_correct(classifier, images, labels):
+    return classifier.probabilities(images).argmax(axis=1) == labels

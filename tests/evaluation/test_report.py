@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits.evaluation import report_page
+from digits.evaluation import report
 
-FIGURES = [key for key, _, _ in report_page.SECTIONS]
-VOID = {"meta", "img", "br"}
+FIGURES = list(report.SECTIONS)
+VOID = {"meta", "img", "br"}  # elements that are never closed
 
 
 @pytest.fixture
-def page(run_script, tiny_data, dense_path, tmp_path):
+def page(run_main, tiny_data, dense_path, tmp_path):
     """The page of an untrained network on 120 images, what was printed, and the numbers."""
     model_path = tmp_path / "my$_$ & <own>.keras"  # signs of formulas, and of HTML
     shutil.copy(dense_path, model_path)
@@ -26,7 +26,7 @@ def page(run_script, tiny_data, dense_path, tmp_path):
     metadata |= {"temperature": 2.0, "threshold": 0.15, "num_train": 360}
     model_path.with_suffix(".json").write_text(json.dumps(metadata))
     args = ("--report", "--data", tiny_data, "--model-path", model_path, "--results-file", "r.json")
-    done = run_script("evaluate.py", *args)
+    done = run_main("evaluate.py", *args)
     assert (done.returncode, done.stderr) == (0, "")
     path = tmp_path / "plots" / "my$_$ & <own>_report.html"
     return path.read_text(), done.stdout, json.loads((tmp_path / "r.json").read_text())
@@ -52,13 +52,13 @@ class Checker(html.parser.HTMLParser):
             self.headings.append(text)
 
 
-def test_the_page_is_whole_and_needs_nothing_else(page):
-    text, said, results = page
+def test_the_page_is_whole_and_needs_no_other_file(page):
+    text, printed, results = page
     checker = Checker()
     checker.feed(text)
     assert checker.open == []
-    assert checker.headings[0] == "What my$_$ & <own> knows, and where it breaks"
-    assert checker.headings[1:] == [heading for _, heading, _ in report_page.SECTIONS]
+    assert checker.headings[0] == "my$_$ & <own>: evaluation report"
+    assert checker.headings[1:] == list(report.SECTIONS.values())
     pictures = [link for link in checker.links if link.startswith("data:image/png;base64,")]
     assert len(pictures) == len(FIGURES)
     for picture in pictures:
@@ -66,72 +66,77 @@ def test_the_page_is_whole_and_needs_nothing_else(page):
         assert opened.width >= 900 and np.ptp(np.asarray(opened)) > 0
     assert {link for link in checker.links if link not in pictures} == {f"#{k}" for k in FIGURES}
     assert not re.search(r"https?://|<script|<link|@import|url\(|javascript:", text)
-    assert "@media print" in text
     assert "python train.py --x (seed 3, keras 3)" in text
-    assert not re.search(r"\{[a-z_]+[:}]", text.partition("</style>")[2])  # every fact is filled in
+    assert "@media print" in text and "my$_$ &amp; &lt;own&gt;" in text
+    assert not re.search(r"\{[{%]", text)
 
-    assert f"({results['num_correct']}/120)" in text and f"({results['num_correct']}/120)" in said
-    assert "by a temperature, 2.00, fitted" in text
-    assert "Below 15.0% it is called not sure, as it is of 1% of held-out" in text
+    assert (
+        f"({results['num_correct']}/120)" in text and f"({results['num_correct']}/120)" in printed
+    )
+    assert "by a temperature of\n2.00, fitted" in text
+    assert "confidence is below 15.0%, as it is for 1% of the validation set." in text
     assert results["num_images"] == 120 and 0 <= results["test_accuracy"] <= 1
     assert results["with_temperature"]["ece"] == results["ece"]
     assert results["without_temperature"]["ece"] != results["ece"]
-    assert set(results["outsiders"]) == {"noise", "letters", "shapes"}
-    for row in results["outsiders"].values():
+    assert set(results["out_of_distribution"]) == {"noise", "letters", "shapes"}
+    for row in results["out_of_distribution"].values():
         low, high = row["auroc_interval"]
         assert 0 <= low <= row["auroc"] <= high <= 1
-    assert len(results["spoiled"]["accuracy"]) == 9 and results["spoiled"]["num_images"] == 24
-    assert [row["share"] for row in results["refused"]] == [0.01, 0.02, 0.05, 0.1]
-    written = [line.rpartition("_")[2] for line in said.splitlines() if line.startswith("Wrote")]
+    assert len(results["robustness"]["accuracy"]) == 9
+    assert results["robustness"]["num_images"] == 24
+    coverages = [row["coverage"] for row in results["selective_classification"]]
+    assert coverages == [0.99, 0.98, 0.95, 0.9]
+    written = [line.rpartition("_")[2] for line in printed.splitlines() if line.startswith("Wrote")]
     assert written[-2:] == ["report.html", "Wrote r.json"]
-    assert "39/39" in said  # progress
+    assert "38/38" in printed  # progress
 
 
-def test_a_convolutional_network_without_json_has_a_report(run_script, tiny_data, tmp_path):
-    """It has no first layer to show; and nothing is known of its training."""
+def test_a_convolutional_network_without_json_has_a_report(run_main, tiny_data, tmp_path):
+    """It has no dense first layer to show, and nothing is known of its training."""
     import model as models
     from digits.networks import batch_norm
 
     batch_norm.fold_classifier(models.build_tiny()).save(tmp_path / "t.keras")
-    done = run_script("evaluate.py", "--report", "--data", tiny_data, "--model-path", "t.keras")
+    done = run_main("evaluate.py", "--report", "--data", tiny_data, "--model-path", "t.keras")
     assert (done.returncode, done.stderr) == (0, "")
     text = (tmp_path / "plots" / "t_report.html").read_text()
-    assert "id='weights'" not in text and "id='embedding'" in text
-    assert "How it was trained is not known" in text
-    assert "no temperature is known" in text and "as it is of 1%" not in text
-    assert "Below 80.0% it is called not sure." in text
+    assert 'id="weights"' not in text and 'id="embedding"' in text
+    assert "It is not known how this network was trained" in text
+    assert "The temperature of this network is not known" in text
+    assert "of the validation set" not in text
+    assert "confidence is below 80.0%." in text
 
 
-def test_too_few_images_and_folders_that_cannot_be_written_are_refused(
-    run_script, tiny_data, dense_path, tmp_path
+def test_too_few_images_and_folders_that_cannot_be_written_are_errors(
+    run_main, tiny_data, dense_path, tmp_path
 ):
     with np.load(tiny_data) as arrays:
         few = {key: array[: 360 if "train" in key else 19] for key, array in arrays.items()}
     np.savez(tmp_path / "few.npz", **few)
     args = ("--report", "--model-path", dense_path)
-    done = run_script("evaluate.py", *args, "--data", "few.npz")
+    done = run_main("evaluate.py", *args, "--data", "few.npz")
     assert done.returncode == 2
     assert "received 19 test images, expected at least 20" in done.stderr
     (tmp_path / "file").write_text("")
-    done = run_script("evaluate.py", *args, "--data", tiny_data, "--plots-dir", "file")
+    done = run_main("evaluate.py", *args, "--data", tiny_data, "--plots-dir", "file")
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
-    done = run_script("evaluate.py", *args, "--views", 3)
+    done = run_main("evaluate.py", *args, "--views", 3)
     assert done.returncode == 2 and "--report" in done.stderr
 
 
-def test_a_network_of_another_make_is_refused_before_anything_is_measured(
-    run_script, tiny_data, tmp_path
+def test_a_network_of_another_project_is_an_error_before_anything_is_measured(
+    run_main, tiny_data, tmp_path
 ):
     from digits.keras_quietly import keras
 
     layers = [keras.layers.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10)]
     keras.Sequential([*layers, keras.layers.Softmax()]).save(tmp_path / "f.keras")
-    done = run_script("evaluate.py", "--report", "--data", tiny_data, "--model-path", "f.keras")
+    done = run_main("evaluate.py", "--report", "--data", tiny_data, "--model-path", "f.keras")
     assert done.returncode == 2 and done.stdout == ""
     assert "f.keras has the layers flatten" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("metadata", [{"command": "x"}, {"command": "x", "versions": [1]}, {}])
-def test_a_json_that_says_little_is_enough(metadata):
-    text = report_page._describe_training(metadata)
-    assert text == ("Trained by: x." if metadata else text) and "None" not in text
+def test_incomplete_metadata_are_enough(metadata):
+    text = report.describe_training(metadata)
+    assert text == ("Trained with: x." if metadata else text) and "None" not in text

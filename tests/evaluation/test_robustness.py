@@ -1,13 +1,13 @@
 import itertools
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import data
-from digits.evaluation import corruptions, insights, metrics, reliability, robustness
-from digits.networks import storage
+from digits.evaluation import corruptions, robustness
+from digits.networks import Classifier, load_classifier, storage
 
 CORRUPTIONS = corruptions.CORRUPTIONS
 
@@ -18,23 +18,23 @@ def load_images(count=50):
 
 
 @pytest.mark.parametrize("kind", CORRUPTIONS)
-def test_images_stay_images_and_the_same_seed_spoils_alike(kind):
+def test_the_same_seed_gives_the_same_corruptions(kind):
     images, _ = load_images()
     before = images.copy()
-    for amount in CORRUPTIONS[kind][3]:
-        spoiled = corruptions.corrupt(images, kind, amount)
-        assert spoiled.shape == images.shape and spoiled.dtype == np.float32
-        assert spoiled.min() >= 0 and spoiled.max() <= 1
-        np.testing.assert_array_equal(spoiled, corruptions.corrupt(images, kind, amount))
+    for amount in CORRUPTIONS[kind].amounts:
+        corrupted = corruptions.corrupt(images, kind, amount)
+        assert corrupted.shape == images.shape and corrupted.dtype == np.float32
+        assert corrupted.min() >= 0 and corrupted.max() <= 1
+        np.testing.assert_array_equal(corrupted, corruptions.corrupt(images, kind, amount))
     np.testing.assert_array_equal(images, before)
 
 
 @pytest.mark.parametrize("kind", CORRUPTIONS)
-def test_more_of_it_changes_more_and_none_of_it_nothing(kind):
+def test_larger_amounts_change_more_and_the_neutral_one_nothing(kind):
     images, _ = load_images()
     changes = [
         np.abs(corruptions.corrupt(images, kind, amount) - images).mean()
-        for amount in (CORRUPTIONS[kind][2], *CORRUPTIONS[kind][3])
+        for amount in (CORRUPTIONS[kind].neutral, *CORRUPTIONS[kind].amounts)
     ]
     assert changes[0] == pytest.approx(0, abs=1e-6)
     assert all(less < more for less, more in itertools.pairwise(changes))
@@ -93,7 +93,7 @@ def test_noise_has_its_standard_deviation():
     assert noisy.mean() == pytest.approx(0.5, abs=0.01)
 
 
-def test_contrast_is_lost_towards_grey():
+def test_contrast_loss_moves_pixels_towards_grey():
     image = np.array([[[0, 1]]], np.float32)
     assert corruptions.corrupt(image, "contrast loss", 0.6).ravel() == pytest.approx([0.3, 0.7])
 
@@ -118,121 +118,63 @@ def test_a_square_on_the_ink_is_blanked():
         assert not after[before != after].any()
 
 
-def test_blank_images_can_be_spoiled():
+def test_blank_images_can_be_corrupted():
     blank = np.zeros((2, 28, 28), np.float32)
-    for kind, row in CORRUPTIONS.items():
-        assert np.isfinite(corruptions.corrupt(blank, kind, row[3][-1])).all()
+    for kind, corruption in CORRUPTIONS.items():
+        assert np.isfinite(corruptions.corrupt(blank, kind, corruption.amounts[-1])).all()
 
 
-class Stub:
-    """Says 1 where an image's mean is high, else 0."""
-
-    def predict(self, images, batch_size, verbose):
-        bright = images.mean(axis=(1, 2)) > 0.2
-        return np.eye(10)[bright.astype(int)]
+def brightness_engine(images):
+    """Say 1 where an image's mean is high, else 0."""
+    bright = images.mean(axis=(1, 2)) > 0.2
+    return np.eye(10, dtype=np.float32)[bright.astype(int)]
 
 
-def test_scores_are_shares_of_right_answers():
+def test_accuracies_are_shares_of_correct_predictions():
     images = np.concatenate([make_square(4), make_square(26), make_square(20)])
-    labels = np.array([0, 1, 0])  # the last one is misread
+    labels = np.array([0, 1, 0])  # the last one is misclassified
     calls = []
-    results = robustness.score({"stub": Stub()}, images, labels, lambda: calls.append(1))["stub"]
-    assert len(calls) == sum(len(row[3]) for row in CORRUPTIONS.values())
-    assert results["clean"] == pytest.approx(2 / 3)
+    classifier = Classifier(brightness_engine, Path("stub.keras"))
+    result = robustness.measure_robustness([classifier], images, labels, lambda: calls.append(1))
+    model = result.models["stub"]
+    assert len(calls) == robustness.NUM_SETS == 36
+    assert model.clean == pytest.approx(2 / 3)
     # The small square's mean goes above 0.2 once half of the contrast is lost.
-    assert results["accuracy"]["contrast loss"] == pytest.approx([2 / 3, 1 / 3, 1 / 3, 1 / 3])
-    values = np.concatenate(list(results["accuracy"].values()))
-    assert results["mean"] == pytest.approx(values.mean())
-    low, high = results["mean_interval"]
-    assert low < results["mean"] < high
-    json.dumps(results)
-    table = robustness.format_scores({"stub": results})
-    assert f"{results['mean']:.2%}" in table and "contrast loss" in table
+    assert model.accuracy["contrast loss"] == pytest.approx((2 / 3, 1 / 3, 1 / 3, 1 / 3))
+    values = np.concatenate(list(model.accuracy.values()))
+    assert model.mean == pytest.approx(values.mean())
+    low, high = model.mean_interval
+    assert low < model.mean < high
+    table = result.format()
+    assert f"{model.mean:.2%}" in table and "contrast loss" in table
+    written = json.loads(json.dumps(result.to_dict()))["robustness"]
+    assert written["amounts"]["contrast loss"] == [0.2, 0.4, 0.6, 0.8]
+    assert written["models"]["stub"]["accuracy"]["scale"] == list(model.accuracy["scale"])
 
 
-def make_results(value):
-    return {
-        "clean": 0.99,
-        "num_images": 100,
-        "mean": value,
-        "mean_interval": (value, value),
-        "accuracy": {kind: [value] * 4 for kind in CORRUPTIONS},
-    }
+def test_the_figure_is_named_after_the_models(drawn, tmp_path):
+    images, labels = make_square(4), np.array([0])
+    classifiers = [Classifier(brightness_engine, Path("a.keras"))] * 2
+    result = robustness.measure_robustness(classifiers, images, labels)
+    assert result.draw(tmp_path) == [tmp_path / "a 1_a 2_robustness.png"]
+    assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["a 1", "a 2"]
 
 
-def test_the_figure_has_a_plot_for_each_kind(tmp_path, monkeypatch):
-    drawn = []
-    monkeypatch.setattr(insights.plotting, "save", lambda figure, path: drawn.append(figure))
-    reliability.draw_robustness(
-        {"one": make_results(0.5), "two": make_results(0.7)}, tmp_path / "x"
-    )
-    axes = drawn[0].axes
-    assert [ax.get_title() for ax in axes] == list(CORRUPTIONS)
-    for ax, (_, unit, none, amounts) in zip(axes, CORRUPTIONS.values(), strict=True):
-        assert ax.get_xlabel() == unit
-        assert len(ax.lines) == 2
-        assert ax.lines[1].get_xdata().tolist() == [none, *amounts]
-        assert ax.lines[1].get_ydata().tolist() == [0.99, 0.7, 0.7, 0.7, 0.7]
-        low, high = metrics.wilson_interval(70, 100)
-        heights = ax.collections[1].get_paths()[0].vertices[:, 1]
-        assert heights.min() == pytest.approx(low) and high in heights
-    assert "one 50.0%, two 70.0%" in drawn[0].get_suptitle()
-    assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["one", "two"]
-
-
-def test_weights_are_drawn_strongest_first(tmp_path, monkeypatch):
-    drawn = []
-    monkeypatch.setattr(insights.plotting, "save", lambda figure, path: drawn.append(figure))
-    weights = np.zeros((784, 20), np.float32)
-    weights[:28, 7] = 3
-    weights[:28, 4] = -2
-    insights.draw_weights(weights, tmp_path / "x")
-    shown = [ax.images[0].get_array() for ax in drawn[0].axes if ax.images]
-    assert shown[0][0, 0] == 3 and shown[1][0, 0] == -2
-    assert len(drawn[0].axes) == 32 + 1  # two rows of 16, and the bar
-    assert "20 units" in drawn[0].get_suptitle()
-
-
-def test_evaluate_scores_models_on_spoiled_images(run_script, tiny_data, dense_path, tmp_path):
-    arguments = ["--data", tiny_data, "--results-file", "r.json"]
-    result = run_script("evaluate.py", "--robustness", dense_path, dense_path, *arguments)
-    assert (result.returncode, result.stderr) == (0, "")
-    results = json.loads((tmp_path / "r.json").read_text())["robustness"]
-    assert set(results["models"]) == {"dense 1", "dense 2"}
-    assert results["models"]["dense 1"] == results["models"]["dense 2"]
-    assert "contrast loss" in result.stdout and "95% interval" in result.stdout
-    with Image.open(tmp_path / "plots" / "dense 1_dense 2_robustness.png") as figure:
-        assert figure.size[0] == 1200
-
-
-def test_evaluate_refuses_what_does_not_go_together(run_script):
-    for arguments, expected in (
-        (["--robustness", "--views", "3"], "--views beside --robustness"),
-        (["--robustness", "a.keras", "--model-path", "b.keras"], "--model-path beside"),
-        (["--robustness", *["a.keras"] * 6], "at most 5"),
-        (["--robustness", "a.txt"], "expected a name ending in .keras"),
-        (["--robustness", "a.keras", "--compare", "a.keras", "b.keras"], "not allowed with"),
-    ):
-        result = run_script("evaluate.py", *arguments)
-        assert result.returncode == 2 and expected in result.stderr
-        assert len(result.stderr.splitlines()) == 1
-
-
-def test_the_released_networks_hold_on_spoiled_images():
+def test_the_released_networks_are_robust():
     images, labels = load_images(300)
-    networks = {
-        name: storage.load(storage.RELEASED_MODELS / f"{name}.keras")
+    classifiers = [
+        load_classifier(storage.RELEASED_MODELS / f"{name}.keras")
         for name in ("dense", "tiny", "cnn")
-    }
-    results = robustness.score(networks, images, labels)
-    assert results["cnn"]["mean"] > 0.96
-    assert results["tiny"]["mean"] > 0.94 and results["dense"]["mean"] > 0.93
-    for row in results.values():
-        assert row["clean"] > 0.98
+    ]
+    models = robustness.measure_robustness(classifiers, images, labels).models
+    assert models["cnn"].mean > 0.96
+    assert models["tiny"].mean > 0.94 and models["dense"].mean > 0.93
+    for model in models.values():
+        assert model.clean > 0.98
 
 
 def test_a_single_image_has_an_interval_of_everything():
     images, labels = load_images(1)
-    network = storage.load(storage.RELEASED_MODELS / "dense.keras")
-    results = robustness.score({"one": network}, images, labels)
-    assert results["one"]["mean_interval"] == (0.0, 1.0)
+    classifier = load_classifier(storage.RELEASED_MODELS / "dense.keras")
+    result = robustness.measure_robustness([classifier], images, labels)
+    assert result.models["dense"].mean_interval == (0.0, 1.0)

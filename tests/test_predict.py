@@ -1,0 +1,95 @@
+"""predict.py as a user runs it, on test images; tests/reading has its photos."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import predict
+from digits import plotting
+from digits.networks import storage
+
+
+def run_predict(run, *args):
+    done = run("predict.py", *args, "--results-file", "p.json")
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_test_images_are_predicted(run_script, tiny_data, tmp_path):
+    path = storage.RELEASED_MODELS / "dense.keras"
+    args = ("7", "0", "7", "--data", tiny_data, "--model-path", path)
+    printed = run_predict(run_script, *args)
+    results = json.loads((tmp_path / "p.json").read_text())
+    assert results["model_path"] == str(path)
+    predictions = results["predictions"]
+    assert [row["index"] for row in predictions] == [7, 0, 7]
+    assert [row["label"] for row in predictions] == [9, 7, 9]
+    assert (tmp_path / "plots" / "dense_predictions.png").exists()
+    for row in predictions:
+        assert row["correct"] == (row["prediction"] == row["label"])
+        assert row["probability"] >= row["runners_up"][0]["probability"]
+        assert plotting.format_probability(row["probability"], 2) in printed
+    assert printed.splitlines()[0] == f"Predicted by {path}: 3 of 3 correct."
+    assert printed.splitlines()[-2:] == ["Wrote plots/dense_predictions.png", "Wrote p.json"]
+
+
+@pytest.mark.parametrize(("threshold", "num_unsure"), [(1.0, 3), (1e-6, 0), (None, 3)])
+def test_the_threshold_is_the_models_own(
+    run_main, tiny_data, dense_path, tmp_path, threshold, num_unsure
+):
+    """Without one it is 80%, which no prediction of this untrained network reaches."""
+    path = tmp_path / "mine.keras"
+    shutil.copy(dense_path, path)
+    path.with_suffix(".json").write_text(json.dumps({"threshold": threshold}))
+    args = ("7", "0", "7", "--data", tiny_data, "--model-path", path)
+    printed = run_predict(run_main, *args)
+    assert printed.count("not sure") == num_unsure
+    assert ("Not sure: a probability below" in printed) == (num_unsure > 0)
+    predictions = json.loads((tmp_path / "p.json").read_text())["predictions"]
+    assert sum(not row["is_sure"] for row in predictions) == num_unsure
+    assert printed.count("WRONG") == sum(not row["correct"] for row in predictions)
+
+
+def test_without_indices_a_seeded_random_ten_are_predicted(
+    run_main, tiny_data, dense_path, tmp_path
+):
+    run_predict(run_main, "--data", tiny_data, "--model-path", dense_path, "--seed", 1)
+    predictions = json.loads((tmp_path / "p.json").read_text())["predictions"]
+    indices = [row["index"] for row in predictions]
+    assert len(set(indices)) == 10
+    assert indices == predict.choose_indices([], 120, seed=1).tolist()
+    assert indices != predict.choose_indices([], 120, seed=2).tolist()
+
+
+def test_only_a_certainty_is_printed_as_100_percent():
+    row = np.array([0.999999, 1e-6, *[0] * 8])
+    lines = predict.format_table([predict.describe(5, row, 1, threshold=0.8)]).splitlines()
+    assert lines[1].split() == ["5", "0", ">99.99%", "1", "<0.01%,", "2", "0.00%", "1", "WRONG"]
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (["10000"], "expected 0 to 9999"),
+        (["-1"], "received '-1', expected a test image's number"),
+        (["seven"], "seven does not exist: expected an image file"),
+        (["1.5"], "received '1.5'"),
+        ([""], "received an empty name"),
+        (["0", "note.jpg"], "received both test images and photos ('note.jpg')"),
+        (["0", "--csv", "n.csv"], "received --csv without photos"),
+        (["0", "--detector-path", "d.keras"], "received --detector-path without photos"),
+        (["note.jpg", "--csv", "n.xls"], "ending in .csv"),
+        (["0", "--model", "transformer"], "choose from"),
+        (["0", "--model-path", "m.h5"], "ending in .keras"),
+        (["0", "--model-path", "none.keras"], "does not exist"),
+    ],
+)
+def test_mistakes_are_one_line_status_2_and_write_nothing(run_main, tmp_path, args, expected):
+    done = run_main("predict.py", *args)
+    assert done.returncode == 2
+    assert expected in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
