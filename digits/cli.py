@@ -21,7 +21,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(description=description, allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
-        """Print the mistake and where to read on, and leave with status 2."""
+        """Print the error, refer to --help, and leave with status 2."""
         command = f"python {self.prog}" if self.prog.endswith(".py") else self.prog
         fail(f"{message}; see {command} --help")
 

@@ -31,7 +31,7 @@ def shipped(path: str) -> Path:
 def replacing(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside `path` to write to, and move it onto `path` at the end.
 
-    Whoever reads `path` sees the old file or the new one, never half of one, also when the
+    A reader of `path` sees the old file or the new one, never half of one, also when the
     program is killed or the disk is full. Missing folders are made.
 
     Args:

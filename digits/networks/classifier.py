@@ -57,7 +57,7 @@ class Classifier:
 
     @property
     def keras_model(self) -> keras.Model:
-        """The Keras model, for what looks inside it.
+        """The Keras model, for code that needs its layers.
 
         Raises:
             ValueError: the engine is not Keras.
@@ -87,7 +87,7 @@ class Classifier:
         return total / np.float32(views)
 
     def attribute(self, images: np.ndarray, digits: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """Measure how much each pixel speaks for a digit; see `attribution.attribute`."""
+        """Measure how much each pixel contributes to a digit; see `attribution.attribute`."""
         from digits.networks import attribution
 
         return attribution.attribute(self.keras_model, images, digits)

@@ -20,7 +20,7 @@ from digits.networks.classifier import Engine
 
 CELL = 4  # pixels, to a side
 SMALLEST, LARGEST = 15, 44  # pixels, longer side of the digits that the network detects
-TYPICAL = 24.0  # pixels, about their mean: boxes are learned in terms of it
+TYPICAL = 24.0  # pixels, about their mean: boxes are encoded relative to it
 BACKGROUND = NUM_CLASSES  # the class of cells that are in no digit
 STRIDE = 8  # pixels: the sides of a page must be multiples of it
 PADDING = 24  # pixels around the page, of its own edge, so that digits there have surroundings
@@ -82,8 +82,8 @@ class Detector:
             min_score: probability that there is a digit above which a cell counts.
 
         Returns:
-            What each such cell says, several a digit as a rule. Only digits whose middle is on the
-            page are among them.
+            The detections of all such cells, usually several for each digit. Only digits whose
+            middle is on the page are among them.
         """
         padding = [(PADDING, PADDING + -side % STRIDE) for side in page.shape]
         padded = np.pad(page, padding, "edge")[None, ..., None]

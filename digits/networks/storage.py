@@ -1,4 +1,4 @@
-"""Saves, finds and loads trained networks, and refuses files that are none of this project's."""
+"""Saves, finds and loads trained networks, and rejects files that this project did not write."""
 
 from __future__ import annotations
 

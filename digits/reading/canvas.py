@@ -1,4 +1,4 @@
-"""Reads digits drawn on a canvas: separates them, asks several classifiers, explains one answer."""
+"""Reads digits drawn on a canvas: separates them, classifies each, and explains one prediction."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ from digits.reading.recognize import classify, prepare
 # the height to all of it.
 PAGE_SHAPE = (80, 120)
 MAX_CHARACTERS = 1_000_000  # of a data URL
-MAX_SIDE = 480  # pixels of a drawing; more tell no more
+MAX_SIDE = 480  # pixels of a drawing; a higher resolution does not help
 MAX_STROKES = 50  # the largest are kept
 MIN_INK = 0.35  # of full black: fainter pixels are the soft edges of strokes
 MIN_SCORE = 0.5  # of the detector, that there is a digit
-MIN_PART = 0.3  # of a wide stroke that lies in a digit's box for the digit to get some of it
-MIN_SIZE = 0.25  # of the largest digit's longer side: what is smaller, alone, is a slip of the pen
+MIN_PART = (
+    0.3  # share of a wide stroke inside a digit's box for part of it to be assigned to the digit
+)
+MIN_SIZE = 0.25  # of the largest digit's longer side: smaller separate strokes are ignored
 WIDE = 1.2  # width over height: less wide strokes are not parts of two digits
 
 

@@ -108,7 +108,7 @@ def read_files(
         reader = Reader(load_detector(detector_path), load_classifier(model_path))
     pages, errors = _read_and_draw(reader, paths, figure_paths)
     _print_errors(errors)
-    # Written before anything is printed: whoever reads the output may stop reading early.
+    # Written before anything is printed: a closed pipe, as after `| head`, ends the program.
     with cli.one_line_errors():
         written = _write_results(list(pages.values()), results_file, csv_file)
     if pages:
@@ -126,7 +126,7 @@ def read_files(
 
 
 def name_figures(paths: Sequence[Path], plots_dir: Path) -> list[Path]:
-    """Name a figure for each photo, unlike the others and unlike the photos.
+    """Choose a path for each photo's figure that is neither another's nor a photo's.
 
     Args:
         paths: of the photos.

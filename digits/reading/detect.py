@@ -16,11 +16,11 @@ MAX_PIXELS = 1_000_000
 COARSE_PIXELS = 300_000  # of a page at a coarse scale
 MIN_CELL_SCORE = 0.35  # of a cell of the page, that it lies in a digit
 # Overlaps of boxes as intersection over union: above the first they are fused, above the second
-# the less sure is dropped; and so is one that is covered by more than this share of itself.
+# the one with the lower score is removed; and so is one covered by more than the third of itself.
 MIN_FUSED_OVERLAP, MAX_OVERLAP, MAX_COVERED = 0.5, 0.35, 0.6
 MIN_SCORE = 0.7  # of a detection, that there is a digit
 # A page is mostly written with one pen, at one size: what is far fainter or smaller than the rest
-# is grain of the paper.
+# is taken for the paper's texture.
 MIN_CONTRAST, MIN_SIZE = 0.3, 0.4
 MAX_DIGITS = 1000  # the surest are kept
 
@@ -28,15 +28,14 @@ MAX_DIGITS = 1000  # the surest are kept
 class Pyramid:
     """A page at several scales, each half of the one before, so that digits of any size are found.
 
-    What the detector said at a scale is remembered, so asking first for the coarse scales and then
-    for all of them computes none twice.
+    Detections at a scale are remembered, so `full` after `coarse` computes no scale twice.
 
     Attributes:
         page: float32 array of shape (height, width), 0 black to 1 white, dark ink on light paper.
     """
 
     def __init__(self, detector: Detector, page: np.ndarray, largest_digit: float = math.inf):
-        """Prepare a page; the detector is first asked when detections are.
+        """Prepare a page; the detector is run on demand.
 
         Args:
             detector: detects digits of `SMALLEST` to `LARGEST` pixels.
@@ -82,9 +81,9 @@ class Pyramid:
 
 
 def fuse(candidates: Detections) -> Detections:
-    """Make one detection of all that say of the same digit: non-maximum suppression, box fusion.
+    """Fuse the detections of the same digit: non-maximum suppression with box fusion.
 
-    From the surest on, a candidate's box and probabilities become the mean of its own and those of
+    In order of decreasing score, a candidate's box and probabilities become the mean of its own and those of
     the candidates that overlap much with it, weighted by their scores; and the candidates that
     overlap with it or are covered by it are dropped (after R. Solovyev et al., "Weighted boxes
     fusion", Image and Vision Computing 107, 2021).
@@ -122,7 +121,7 @@ def fuse(candidates: Detections) -> Detections:
 
 
 def select_written(page: np.ndarray, found: Detections) -> Detections:
-    """Keep the detections that are sure, and about as dark and as large as the others.
+    """Keep detections with a high score whose contrast and size are similar to the others'.
 
     Args:
         page: float32 array of shape (height, width), dark ink on light paper.

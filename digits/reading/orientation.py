@@ -1,4 +1,4 @@
-"""Chooses how a page has to be viewed for its digits to be dark on light and upright."""
+"""Chooses the orientation of a page, and whether its ink is dark or light."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from digits.transforms import to_mnist
 
 MAX_JUDGED = 50  # digits
 MIN_CONFIDENCE = 0.6  # of a digit: below it does not count
-# A page is viewed as it is unless another view is clearly better. More than a sure digit's worth,
-# at this mean confidence, shows that its ink is dark.
-CLEAR_WORTH, LIKELY = 1.1, 0.85
-USUAL_BONUS = 1.1  # factor of worth for the view as it is
-# Above these, digits in rows show that a page is not on its side: worth and mean confidence.
-MANY_WORTH, SURE = 4, 0.95
-FEW_WORTH = 1.5  # below this, another view must be worth twice as much: marks may look like digits
+# The unmodified view is chosen unless another is clearly better. A score and a mean confidence
+# above these show that ink is dark; the score is a little more than that of one confident digit.
+CLEAR_SCORE, CLEAR_CONFIDENCE = 1.1, 0.85
+UNMODIFIED_BONUS = 1.1  # factor of the score of the unmodified view
+# A score and a mean confidence above these, of digits in rows, show that a page is upright.
+UPRIGHT_SCORE, UPRIGHT_CONFIDENCE = 4, 0.95
+# Below this score of the unmodified view, another must score twice as much: on a page that lies on
+# its side, many marks look like digits.
+FEW_SCORE = 1.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,15 +65,16 @@ class View:
 
 @dataclasses.dataclass(frozen=True)
 class Judgement:
-    """How good the digits of a view are.
+    """How well digits are detected in a view.
 
     Attributes:
-        worth: sum over the digits, 1 of a sure one alone, 0 of one that is not; more in rows.
-        confidence: mean probability of the digits, 0 of none.
+        score: sum over the digits of a weight from 0 (uncertain) to 1 (confident), larger for
+            digits in rows.
+        confidence: mean probability of the digits, 0 if there are none.
         share_in_rows: share of the digits whose nearest one is beside them, not above or below.
     """
 
-    worth: float
+    score: float
     confidence: float
     share_in_rows: float
 
@@ -79,7 +82,7 @@ class Judgement:
 def choose_view(
     page: np.ndarray, detector: Detector, classifier: Classifier
 ) -> tuple[View, Pyramid]:
-    """Choose the view of a page in which its digits are surest, by what is detected coarsely.
+    """Choose the view with the highest score of coarse detections.
 
     Args:
         page: float32 array of shape (height, width), 0 black to 1 white.
@@ -95,7 +98,7 @@ def choose_view(
     for view in (View(False, 0), View(True, 0)):
         pyramids[view] = Pyramid(detector, view.apply(page))
         judgements[view] = judged = judge(pyramids[view])
-        is_clear = judged.confidence > LIKELY and judged.worth > CLEAR_WORTH
+        is_clear = judged.confidence > CLEAR_CONFIDENCE and judged.score > CLEAR_SCORE
         if not view.is_inverted and not is_inverted and is_clear:
             break  # ink is dark, as in nearly all photos
     if not any(_is_clearly_upright(judged) for judged in judgements.values()):
@@ -104,11 +107,11 @@ def choose_view(
         # The detector alone takes some digits on their side for others; the classifier seldom
         # agrees.
         judgements = {view: judge(pyramid, classifier) for view, pyramid in pyramids.items()}
-    worths = {view: judged.worth for view, judged in judgements.items()}
-    usual = worths[View(False, 0)]
-    worths[View(False, 0)] = max(USUAL_BONUS * usual, min(2 * usual, FEW_WORTH))
-    best = max(worths, key=lambda view: worths[view])
-    best = best if worths[best] else View(is_inverted, 0)
+    scores = {view: judged.score for view, judged in judgements.items()}
+    unmodified = scores[View(False, 0)]
+    scores[View(False, 0)] = max(UNMODIFIED_BONUS * unmodified, min(2 * unmodified, FEW_SCORE))
+    best = max(scores, key=lambda view: scores[view])
+    best = best if scores[best] else View(is_inverted, 0)
     return best, pyramids[best]
 
 
@@ -126,19 +129,19 @@ def judge(pyramid: Pyramid, classifier: Classifier | None = None) -> Judgement:
         probabilities = recognize(classifier, inks, probabilities).probabilities
     confidences = digits.scores * probabilities.max(axis=1, initial=0)
     in_rows = layout.measure_rows(digits.boxes)
-    # A few sure digits are worth more than many doubtful ones, which marks on their side give.
-    worths = np.maximum((confidences - MIN_CONFIDENCE) / (1 - MIN_CONFIDENCE), 0) ** 3
-    worth = float(worths.sum() * (1 + in_rows) / 1.5)
-    return Judgement(worth, float(confidences.mean()) if len(digits) else 0.0, in_rows)
+    # Confident digits count more: marks on a page that lies on its side give many uncertain ones.
+    weights = np.maximum((confidences - MIN_CONFIDENCE) / (1 - MIN_CONFIDENCE), 0) ** 3
+    score = float(weights.sum() * (1 + in_rows) / 1.5)
+    return Judgement(score, float(confidences.mean()) if len(digits) else 0.0, in_rows)
 
 
 def _is_clearly_upright(judged: Judgement) -> bool:
-    is_sure = judged.worth > MANY_WORTH and judged.confidence > SURE
-    return is_sure and judged.share_in_rows >= 0.5
+    is_confident = judged.score > UPRIGHT_SCORE and judged.confidence > UPRIGHT_CONFIDENCE
+    return is_confident and judged.share_in_rows >= 0.5
 
 
 def _looks_inverted(page: np.ndarray) -> bool:
-    """Ink covers less of a page than paper, so what differs most from its surroundings is ink."""
+    """Guess whether ink is light: it covers less than paper, so strong local differences are ink."""
     small = np.asarray(Image.fromarray(page).resize((200, 200), Image.Resampling.BOX))
     difference = ndimage.uniform_filter(small, 51, mode="nearest") - small
     return bool((difference**3).sum() < 0)

@@ -17,7 +17,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 MAX_PIXELS = 2_000_000  # of what is kept: enough for 60 lines of digits on a page
 MAX_SIDE = 10_000  # pixels of what is kept
-# So that none takes much more than 300 MB (tests/test_photos.py): plain pixels may be more than
+# So that none takes much more than 300 MB (tests/reading/test_photos.py): plain pixels may be more than
 # those with alpha or 16 bits. JPEG files, unless progressive, are shrunk as they are read.
 MAX_DECODED_PIXELS = {"1": 40_000_000, "L": 40_000_000, "RGB": 40_000_000}
 MAX_OTHER_PIXELS = 16_000_000
@@ -94,8 +94,8 @@ def load_photo(path: str | Path) -> Photo:
     if not os.path.isfile(path):
         raise FileNotFoundError(explain_missing(path))
     try:
-        # A file, not its name: of that Pillow maps plain TIFFs, and garbles turned ones. libtiff
-        # writes to stderr of its own accord.
+        # Opened here, since Pillow memory-maps a TIFF opened by name and decodes rotated ones
+        # wrongly. libtiff writes to stderr.
         with open(path, "rb") as file, caught_stderr():
             return decode_photo(file, str(path))
     except PermissionError as error:

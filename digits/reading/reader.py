@@ -23,7 +23,7 @@ class Reader:
 
     Attributes:
         detector: tells where digits are.
-        classifier: tells which they are, and is sure of them or not.
+        classifier: classifies the digits that are detected.
     """
 
     def __init__(self, detector: Detector | None = None, classifier: Classifier | None = None):

@@ -11,8 +11,8 @@ from digits.mnist import IMAGE_SHAPE, NUM_CLASSES
 from digits.networks import Classifier
 from digits.transforms import to_mnist
 
-# Widths at which a digit is read, as shares of its own, the last its own: people write more and
-# less widely than those who wrote MNIST.
+# Relative widths at which a digit is classified, the last the original: people write more and less
+# widely than those who wrote MNIST.
 WIDTHS = (0.65, 0.8, 1.0)
 
 
@@ -35,14 +35,14 @@ class Recognition:
 def recognize(
     classifier: Classifier, inks: Sequence[np.ndarray], detected: np.ndarray | None = None
 ) -> Recognition:
-    """Recognize digits: the classifier's mean answer to each at several widths.
+    """Recognize digits: average the classifier's probabilities over several widths.
 
     Args:
         classifier: of digits.
         inks: bool or float arrays of shape (height, width), 1 where there is ink.
         detected: float array of shape (n, 10), the detector's probabilities of the same digits; the
-            result is the mean of these and the classifier's. The detector saw a digit among others,
-            the classifier saw it close: they err on different ones.
+            result is the mean of these and the classifier's. The detector uses the surroundings of
+            a digit and the classifier its details, so their errors differ.
 
     Returns:
         A recognition of each.
@@ -56,7 +56,7 @@ def recognize(
 
 
 def prepare(inks: Sequence[np.ndarray]) -> np.ndarray:
-    """Bring digits into MNIST's form, at each of `WIDTHS`.
+    """Bring digits into MNIST's format, at each of `WIDTHS`.
 
     Args:
         inks: as `recognize` takes.
@@ -69,7 +69,7 @@ def prepare(inks: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def classify(classifier: Classifier, images: np.ndarray) -> np.ndarray:
-    """Ask a classifier what digits are: its mean answer to each at several widths.
+    """Average a classifier's probabilities of digits over several widths.
 
     Args:
         classifier: of digits.

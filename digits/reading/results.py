@@ -34,7 +34,7 @@ class Digit:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Number:
-    """Digits that stand together, from left to right; at least one."""
+    """Adjacent digits, from left to right; at least one."""
 
     digits: tuple[Digit, ...]
 

@@ -9,13 +9,15 @@ from skimage.filters import threshold_otsu
 
 from digits.mnist import IMAGE_SHAPE
 
-HEIGHT = 56  # pixels, longer side of a region while ink is told from paper
+HEIGHT = 56  # pixels, longer side of a region while ink is separated from paper
 PAPER = 0.3  # share of a region's pixels that is taken for paper: the brightest
-NUM_FITS = 6  # of the light on the paper, after which the pixels taken for paper hardly change
+NUM_FITS = 6  # iterations of the fit of the paper's brightness; later ones hardly change it
 DIGIT_HEIGHT = 20  # pixels, longer side of a digit in an image of 28x28
 EDGE = 5.0  # pixels of the 56 from no ink to full ink: MNIST's strokes have soft edges
 MIN_CONTRAST = 0.02  # of a region from its darkest to its brightest pixel for there to be ink
-MIN_INSIDE = 0.5  # share of a part of the ink that lies inside the box: others reach into it
+MIN_INSIDE = (
+    0.5  # share of a connected part of the ink inside the box; others reach into it from outside
+)
 MIN_PART = 0.04  # size of a part of the ink as a share of the largest: smaller ones are specks
 
 
@@ -39,7 +41,7 @@ def cut_region(page: np.ndarray, box: Sequence[float] | np.ndarray, margin: floa
 
 
 def cut_out(page: np.ndarray, box: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Cut a digit out of a page and tell its ink from the paper.
+    """Cut a digit out of a page and separate its ink from the paper.
 
     Args:
         page: float32 array of shape (height, width), 0 black to 1 white, dark ink on light paper.

@@ -22,7 +22,7 @@ UPRIGHT, LIGHT, LEFT, RIGHT = View(False, 0), View(True, 0), View(False, 1), Vie
 
 
 @pytest.mark.parametrize(
-    ("worths", "chosen"),
+    ("scores", "chosen"),
     [
         ({UPRIGHT: 12}, UPRIGHT),
         ({UPRIGHT: 0.8, LEFT: 10}, LEFT),  # a mark on its side looks like a sure digit
@@ -34,9 +34,9 @@ UPRIGHT, LIGHT, LEFT, RIGHT = View(False, 0), View(True, 0), View(False, 1), Vie
         ({}, UPRIGHT),
     ],
 )
-def test_a_page_is_turned_for_clearly_more_digits(monkeypatch, worths, chosen):
+def test_a_page_is_turned_for_clearly_more_digits(monkeypatch, scores, chosen):
     def judge(view, _classifier=None):
-        return Judgement(worths.get(view, 0), 0.97, 0.5)
+        return Judgement(scores.get(view, 0), 0.97, 0.5)
 
     # A view stands for the page in it, and for its pyramid.
     monkeypatch.setattr(View, "apply", lambda view, _page: view)
@@ -57,13 +57,13 @@ def make_pyramid(num_digits, probability):
     return SimpleNamespace(page=page, coarse=lambda: detections)
 
 
-def test_a_few_sure_digits_are_worth_more_than_many_doubtful_ones():
-    def worth(num_digits, probability):
-        return orientation.judge(make_pyramid(num_digits, probability)).worth
+def test_a_few_confident_digits_score_higher_than_many_uncertain_ones():
+    def score(num_digits, probability):
+        return orientation.judge(make_pyramid(num_digits, probability)).score
 
-    assert worth(3, 0.98) > 2 * worth(12, 0.75) > 0
-    assert worth(1, 1.0) == 1
-    assert worth(50, 0.6) == worth(0, 1.0) == 0
+    assert score(3, 0.98) > 2 * score(12, 0.75) > 0
+    assert score(1, 1.0) == 1
+    assert score(50, 0.6) == score(0, 1.0) == 0
 
 
 def test_a_judgement_says_how_sure_the_digits_are_and_whether_they_are_in_rows():
