@@ -43,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         return read.main(words[1:])
     from digits.web import command as serve
 
-    return serve.main(words[1:], prog="digits serve")
+    serve.main(words[1:], prog="digits serve")
+    return None
 
 
 def run() -> NoReturn:
