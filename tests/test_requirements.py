@@ -1,0 +1,61 @@
+"""The requirements files and pyproject.toml name the same packages."""
+
+import re
+import tomllib
+
+import pytest
+
+import digits
+from tests.conftest import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+
+
+def read_requirements(name):
+    """The lines of a requirements file that name packages, not other files."""
+    lines = (ROOT / name).read_text(encoding="utf-8").split("\n")
+    return sorted(line for line in lines if line and not line.startswith("-r "))
+
+
+@pytest.mark.parametrize(
+    ("name", "declared"),
+    [
+        ("requirements.txt", PROJECT["dependencies"]),
+        ("requirements-web.txt", EXTRAS["web"]),
+        (
+            "requirements-dev.txt",
+            [line for line in EXTRAS["dev"] if line != "handwritten-digits[web]"],
+        ),
+    ],
+)
+def test_requirements_are_those_of_the_project(name, declared):
+    assert read_requirements(name) == sorted(declared)
+
+
+def test_requirements_files_include_what_the_extras_include():
+    assert "handwritten-digits[web]" in EXTRAS["dev"]
+    dev = (ROOT / "requirements-dev.txt").read_text(encoding="utf-8")
+    assert "-r requirements.txt\n" in dev
+    assert "-r requirements-web.txt\n" in dev
+    assert "-r requirements.txt\n" in (ROOT / "requirements-web.txt").read_text(encoding="utf-8")
+
+
+def test_every_requirement_has_a_lower_and_an_upper_bound():
+    for name in ("requirements.txt", "requirements-web.txt", "requirements-dev.txt"):
+        for line in read_requirements(name):
+            assert re.fullmatch(r"[a-z0-9-]+>=[0-9.]+,<[0-9.]+", line), f"{name}: {line}"
+
+
+def test_hatchling_is_required_alike_to_build_and_to_develop():
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]
+    assert set(build["requires"]) <= set(EXTRAS["dev"])
+
+
+def test_one_version_everywhere():
+    version = re.escape(digits.__version__)
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.search(rf"^version: {version}$", citation, re.MULTILINE)
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest = re.search(r"^## \[([0-9.]+)\]", changelog, re.MULTILINE)
+    assert newest and newest[1] == digits.__version__
