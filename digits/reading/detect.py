@@ -83,8 +83,8 @@ class Pyramid:
 def fuse(candidates: Detections) -> Detections:
     """Fuse the detections of the same digit: non-maximum suppression with box fusion.
 
-    In order of decreasing score, a candidate's box and probabilities become the mean of its own and those of
-    the candidates that overlap much with it, weighted by their scores; and the candidates that
+    In order of decreasing score, a candidate's box and probabilities become the mean of its own and
+    of those of the candidates that overlap much with it, weighted by their scores; candidates that
     overlap with it or are covered by it are dropped (after R. Solovyev et al., "Weighted boxes
     fusion", Image and Vision Computing 107, 2021).
 

@@ -141,7 +141,7 @@ def _is_clearly_upright(judged: Judgement) -> bool:
 
 
 def _looks_inverted(page: np.ndarray) -> bool:
-    """Guess whether ink is light: it covers less than paper, so strong local differences are ink."""
+    """Guess whether ink is light: it covers less area, so strong local differences are ink."""
     small = np.asarray(Image.fromarray(page).resize((200, 200), Image.Resampling.BOX))
     difference = ndimage.uniform_filter(small, 51, mode="nearest") - small
     return bool((difference**3).sum() < 0)

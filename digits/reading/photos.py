@@ -17,8 +17,8 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 MAX_PIXELS = 2_000_000  # of what is kept: enough for 60 lines of digits on a page
 MAX_SIDE = 10_000  # pixels of what is kept
-# So that none takes much more than 300 MB (tests/reading/test_photos.py): plain pixels may be more than
-# those with alpha or 16 bits. JPEG files, unless progressive, are shrunk as they are read.
+# So that none takes much more than 300 MB (tests/reading/test_photos.py): plain pixels may be more
+# than those with alpha or 16 bits. JPEG files, unless progressive, are shrunk as they are read.
 MAX_DECODED_PIXELS = {"1": 40_000_000, "L": 40_000_000, "RGB": 40_000_000}
 MAX_OTHER_PIXELS = 16_000_000
 # What EXIF's orientations ask for. `PIL.ImageOps.exif_transpose` would also write the other EXIF
