@@ -77,7 +77,7 @@ def fold_classifier(model: keras.Sequential, policy: str = "float32") -> keras.S
             f"received a model whose last layers are {names[-2:]}, expected this project's "
             "logits and probabilities: train one with python train.py"
         )
-    configs: list[tuple[type, dict]] = []
+    configs: list[tuple[type[keras.layers.Layer], dict]] = []
     for layer in model.layers:
         if isinstance(layer, keras.layers.ReLU):
             configs[-1][1]["activation"] = "relu"

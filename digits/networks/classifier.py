@@ -144,5 +144,7 @@ def mean_probabilities(
     Returns:
         float32 array of shape (n, 10), rows adding up to 1.
     """
-    total = sum(classifier.probabilities(images, views) for classifier in classifiers)
+    total = np.zeros((len(images), NUM_CLASSES), np.float32)
+    for classifier in classifiers:
+        total += classifier.probabilities(images, views)
     return total / np.float32(len(classifiers))

@@ -69,8 +69,8 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
     except (OSError, ValueError, TypeError):
         return {}
     for name, most in (("temperature", 100), ("threshold", 1), ("num_train", 1e9)):
-        value = metadata.get(name)
-        if not (type(value) in (int, float) and 0 < value <= most):
+        value: Any = metadata.get(name)
+        if type(value) not in (int, float) or not 0 < value <= most:
             metadata.pop(name, None)
     return metadata
 

@@ -1,1 +1,10 @@
-"""Reads the digits on photos of pages and on a canvas."""
+"""Reads the digits on photos of pages and on a canvas.
+
+`Reader().read("note.jpg").text` is what a photo says; `digits.reading.canvas` reads drawings.
+"""
+
+from digits.reading.photos import Photo, find_photos, load_photo
+from digits.reading.reader import Reader
+from digits.reading.results import Digit, Line, Number, Page
+
+__all__ = ["Digit", "Line", "Number", "Page", "Photo", "Reader", "find_photos", "load_photo"]

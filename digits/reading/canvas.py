@@ -1,40 +1,61 @@
-"""Reads digits drawn on a canvas: tells them apart, asks several networks, explains an answer."""
+"""Reads digits drawn on a canvas: separates them, asks several classifiers, explains one answer."""
+
+from __future__ import annotations
 
 import base64
-import functools
+import dataclasses
 import io
+from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from digits.mnist import IMAGE_SHAPE, NUM_CLASSES
-from digits.networks import attribution
-from digits.reading import detect, layout, photos
-from digits.transforms import to_mnist
+from digits.networks import Classifier, Detector
+from digits.reading import layout
+from digits.reading.detect import Pyramid
+from digits.reading.photos import decode_photo
+from digits.reading.recognize import classify, prepare
 
-# Pixels at which digits are told apart, for drawn ones are large. At these scales the finder knows
-# digits from 1/5 of the height to all of it.
+# Pixels to which a drawing is shrunk to detect its digits, which are large: from about a fifth of
+# the height to all of it.
 PAGE_SHAPE = (80, 120)
-SCALES = (1.0, 0.5)
-MAX_CHARACTERS = 1_000_000  # of what a canvas sends
-MAX_SIDE = 480  # pixels; more would tell no more
+MAX_CHARACTERS = 1_000_000  # of a data URL
+MAX_SIDE = 480  # pixels of a drawing; more tell no more
 MAX_STROKES = 50  # the largest are kept
 MIN_INK = 0.35  # of full black: fainter pixels are the soft edges of strokes
-MIN_SCORE = 0.5  # of the finder, that something is a digit
-MIN_PART = 0.3  # of a stroke that lies in a digit's box for the digit to have a claim on it
+MIN_SCORE = 0.5  # of the detector, that there is a digit
+MIN_PART = 0.3  # of a wide stroke that lies in a digit's box for the digit to get some of it
 MIN_SIZE = 0.25  # of the largest digit's longer side: what is smaller, alone, is a slip of the pen
-WIDE = 1.2  # times as wide as high: strokes less wide are not parts of two digits
+WIDE = 1.2  # width over height: less wide strokes are not parts of two digits
 
 
-def decode(text):
+@dataclasses.dataclass(frozen=True, eq=False)
+class CanvasReading:
+    """What classifiers read on a drawing of n digits.
+
+    Attributes:
+        images: float32 array of shape (n, 28, 28), 0 paper to 1 ink, in reading order.
+        probabilities: of each digit, float32 arrays of shape (n, 10) by name of the classifier.
+        explained: index of the digit of which the classifiers together are least sure; 0 if n is 0.
+        attributions: float32 array of shape (28, 28) by name of the classifier: how much each
+            pixel of the explained digit speaks for the classifier's answer. Empty if n is 0.
+    """
+
+    images: np.ndarray
+    probabilities: dict[str, np.ndarray]
+    explained: int
+    attributions: dict[str, np.ndarray]
+
+
+def decode_canvas(text: str | None) -> np.ndarray | None:
     """Decode what the canvas sends: a PNG as a data URL, or nothing.
 
     Args:
         text: "data:image/png;base64,...", or "" or None.
 
     Returns:
-        uint8 array of shape (height, width, 3), on white where it is transparent; None for nothing.
+        uint8 array of shape (height, width, 3), white where it is transparent; None for nothing.
 
     Raises:
         ValueError: it is something else, or too large.
@@ -43,120 +64,116 @@ def decode(text):
         return None
     head, _, body = str(text)[: MAX_CHARACTERS + 1].partition(",")
     if not head.startswith("data:image/") or len(str(text)) > MAX_CHARACTERS:
-        raise ValueError("The drawing is no picture as the canvas sends it: draw it again")
+        raise ValueError("The drawing is not a picture as the canvas sends it: draw it again")
     try:
         file = io.BytesIO(base64.b64decode(body, validate=True))
     except ValueError:
         raise ValueError("The drawing arrived damaged: draw it again") from None
-    return photos.decode(file, "The drawing")[0]
+    return decode_photo(file, "The drawing").pixels
 
 
-def read(canvas, finder, classifiers):
-    """Read a drawing with each network, and explain the digit that they are least sure of.
-
-    Args:
-        canvas: uint8 array of shape (height, width, 3), or None.
-        finder: trained network as `finder.build_finder` builds.
-        classifiers: dict of trained networks of `model.BUILDERS` by name.
-
-    Returns:
-        `(images, probabilities, explained, shares)`, as `answers.format_answers` takes them.
-    """
-    images = np.zeros((0, *IMAGE_SHAPE), np.float32)
-    if canvas is not None:
-        images = cut_digits(canvas, finder)
-    if not len(images):
-        return images, {name: np.zeros((0, NUM_CLASSES), np.float32) for name in classifiers}, 0, {}
-    said = {name: _compile(network)(images).numpy() for name, network in classifiers.items()}
-    explained = int(np.argmin(sum(row.max(axis=1) for row in said.values())))
-    shares = {}
-    for name, network in classifiers.items():
-        digits = said[name][explained].argmax(keepdims=True)
-        shares[name] = attribution.attribute(network, images[[explained]], digits)[0][0]
-    return images, said, explained, shares
-
-
-def cut_digits(canvas, finder):
-    """Bring the digits of a drawing into what the classifiers know.
+def read_canvas(
+    canvas: np.ndarray | None, detector: Detector, classifiers: Mapping[str, Classifier]
+) -> CanvasReading:
+    """Read a drawing with each classifier, and explain the digit that they are least sure of.
 
     Args:
-        canvas: uint8 array of shape (height, width, 3), dark on light or light on dark.
-        finder: trained network as `finder.build_finder` builds.
+        canvas: uint8 array of shape (height, width, 3), dark on light or light on dark, or None.
+        detector: of digits.
+        classifiers: by name.
 
     Returns:
-        float32 array of shape (n, 28, 28), 0 to 1: each digit in reading order. n is 0 if nothing
-        is drawn, else at least 1: whatever it is, it is taken for a digit.
+        The reading: no digits if nothing is drawn, else at least one, since whatever is drawn is
+        taken for a digit.
     """
-    image = Image.fromarray(canvas).convert("L")
-    image.thumbnail((MAX_SIDE, MAX_SIDE))
-    ink = 1 - np.asarray(image, np.float32) / 255
-    if np.median(ink) > 0.5:  # most of a canvas is paper, so it is dark, as MNIST's is
-        ink = 1 - ink
-    images = [to_mnist.to_mnist(digit)[0] for digit in split(ink, finder)]
-    return np.array(images, np.float32).reshape(-1, *IMAGE_SHAPE)
+    inks = [] if canvas is None else split_digits(_get_ink(canvas), detector)
+    prepared = prepare(inks)
+    images = prepared[:, -1]
+    probabilities = {name: classify(each, prepared) for name, each in classifiers.items()}
+    if not inks:
+        return CanvasReading(images, probabilities, 0, {})
+    confidences = [row.max(axis=1) for row in probabilities.values()]
+    explained = int(np.argmin(sum(confidences)))
+    attributions = {}
+    for name, classifier in classifiers.items():
+        label = int(probabilities[name][explained].argmax())
+        attributions[name] = classifier.attribute(images[[explained]], [label])[0][0]
+    return CanvasReading(images, probabilities, explained, attributions)
 
 
-def split(ink, finder):
+def split_digits(ink: np.ndarray, detector: Detector) -> list[np.ndarray]:
     """Split a drawing into its digits.
 
-    A single stroke is one digit unless it is wide. Of several the finder says how they belong
+    A single stroke is one digit unless it is wide. Of several, the detector tells which belong
     together.
 
     Args:
-        ink: float32 array of shape (height, width), 0 nothing to 1 ink.
-        finder: trained network as `finder.build_finder` builds.
+        ink: float32 array of shape (height, width), 0 paper to 1 ink.
+        detector: of digits.
 
     Returns:
-        list of float32 arrays like `ink`, each with the ink of one digit, in reading order.
+        float32 arrays of the same shape, each with the ink of one digit, in reading order.
     """
-    strokes, num_strokes = ndimage.label(ink > MIN_INK, np.ones((3, 3)))
-    if not num_strokes:
-        return []
+    strokes, num_strokes = _label_strokes(ink)
     if num_strokes > MAX_STROKES:
         sizes = np.bincount(strokes.ravel())
         sizes[0] = 0
         ink = np.where(np.isin(strokes, np.argsort(-sizes)[:MAX_STROKES]), ink, 0)
-        strokes, num_strokes = ndimage.label(ink > MIN_INK, np.ones((3, 3)))
-    if num_strokes == 1 and not _is_wide(strokes == 1):
+        strokes, num_strokes = _label_strokes(ink)
+    if not num_strokes:
+        return []
+    edges = _measure_boxes(strokes)
+    if num_strokes == 1 and not _are_wide(edges)[0]:
         return [ink]
-    boxes = _find_boxes(ink, finder)
+    boxes = _detect_boxes(ink, detector)
     if len(boxes) < 2:
         return [ink]
-    owners = _assign(strokes, num_strokes, boxes)
-    digits = [np.where(owners == number, ink, 0) for number in np.unique(owners[owners >= 0])]
+    owners = _assign_strokes(strokes, edges, boxes)
+    digits = [np.where(owners == number, ink, 0) for number in np.unique(owners[owners > 0])]
     if not digits:
         return [ink]
-    edges = np.array([_measure(digit > MIN_INK) for digit in digits], float)
-    sizes = (edges[:, 2:] - edges[:, :2]).max(axis=1)
+    edges = _measure_boxes(owners)
+    sizes = _measure_sizes(edges)
     kept = np.flatnonzero(sizes > MIN_SIZE * sizes.max())
-    return [digits[kept[index]] for row in layout.find_rows(edges[kept]) for index in row]
+    return [digits[kept[index]] for row in layout.group_rows(edges[kept]) for index in row]
 
 
-def _find_boxes(ink, finder):
+def _get_ink(canvas: np.ndarray) -> np.ndarray:
+    image = Image.fromarray(canvas).convert("L")
+    image.thumbnail((MAX_SIDE, MAX_SIDE))
+    ink = 1 - np.asarray(image, np.float32) / 255
+    # Most of a canvas is paper: if most of it is dark, it is light on dark, as MNIST is.
+    return 1 - ink if np.median(ink) > 0.5 else ink
+
+
+def _label_strokes(ink: np.ndarray) -> tuple[np.ndarray, int]:
+    """Number the connected parts of the ink from 1 on; 0 is paper."""
+    return ndimage.label(ink > MIN_INK, np.ones((3, 3)))
+
+
+def _detect_boxes(ink: np.ndarray, detector: Detector) -> np.ndarray:
+    """Detect digits: float array of shape (n, 4), left, top, right, bottom in pixels of `ink`."""
     scale = min(1.0, *np.divide(PAGE_SHAPE, ink.shape))
     size = [max(1, round(side * scale)) for side in ink.shape[::-1]]
     small = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BOX))
+    # Of one shape whatever is drawn, on white.
     page = np.ones(PAGE_SHAPE, np.float32)
     page[: size[1], : size[0]] -= small
-    boxes, scores, _ = detect.merge(detect.look(_compile_finder(finder), page, SCALES))
-    return boxes[scores > MIN_SCORE] / scale
+    found = Pyramid(detector, page, largest_digit=PAGE_SHAPE[0]).full()
+    return found.boxes[found.scores > MIN_SCORE] / scale
 
 
-@functools.lru_cache(maxsize=2)
-def _compile_finder(finder):
-    """Compile a network; of pages of this one shape it takes 5 ms at a scale then, not 24."""
-    return tf.function(finder)
+def _assign_strokes(strokes: np.ndarray, edges: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Assign each pixel to a digit; only wide strokes may be parts of several digits.
 
+    Args:
+        strokes: integer array of shape (height, width): number of the stroke, 0 for paper.
+        edges: float array of shape (num_strokes, 4): left, top, right, bottom of each stroke.
+        boxes: float array of shape (num_digits, 4): left, top, right, bottom of each digit.
 
-@functools.lru_cache(maxsize=8)
-def _compile(classifier):
-    """Compile a network for any number of images; it takes 1.5 ms for one then, not 10 (cnn)."""
-    signature = [tf.TensorSpec([None, *IMAGE_SHAPE])]
-    return tf.function(lambda images: classifier(images, training=False), input_signature=signature)
-
-
-def _assign(strokes, num_strokes, boxes):
-    """Say of each pixel whose it is, -1 where there is none: wide strokes may be several's."""
+    Returns:
+        Integer array of shape (height, width): number of the digit from 1 on, 0 for none.
+    """
     rows, columns = np.nonzero(strokes)
     numbers = strokes[rows, columns]
     left, top, right, bottom = boxes.T[:, :, None]
@@ -165,35 +182,35 @@ def _assign(strokes, num_strokes, boxes):
     distances = np.hypot(across, down)  # of each box to each pixel
     to_middles = np.hypot((left + right) / 2 - columns, (top + bottom) / 2 - rows)
     nearest = (distances + 0.001 * to_middles).argmin(axis=0)
-    owners = np.full(strokes.shape, -1)
-    largest = (boxes[:, 2:] - boxes[:, :2]).max()
-    for number in range(1, num_strokes + 1):
-        mine = numbers == number
+    owners = np.zeros(strokes.shape, int)
+    is_wide = _are_wide(edges)
+    is_small = _measure_sizes(edges) < MIN_SIZE * _measure_sizes(boxes).max()
+    for stroke in range(len(edges)):
+        mine = numbers == stroke + 1
         inside = (distances[:, mine] == 0).mean(axis=1)
-        if not inside.any() and _get_size(strokes == number) < MIN_SIZE * largest:
+        if not inside.any() and is_small[stroke]:
             continue
-        if _is_wide(strokes == number) and (inside > MIN_PART).sum() > 1:
-            owners[rows[mine], columns[mine]] = nearest[mine]
+        if is_wide[stroke] and (inside > MIN_PART).sum() > 1:
+            owners[rows[mine], columns[mine]] = nearest[mine] + 1
         else:
             best = inside.argmax() if inside.any() else distances[:, mine].mean(axis=1).argmin()
-            owners[rows[mine], columns[mine]] = best
+            owners[rows[mine], columns[mine]] = best + 1
     return owners
 
 
-def _is_wide(inked):
-    left, top, right, bottom = _measure(inked)
-    return right - left > WIDE * (bottom - top)
+def _measure_boxes(numbered: np.ndarray) -> np.ndarray:
+    """Left, top, right and bottom edge of each number's pixels; numbers without any are skipped."""
+    places = [place for place in ndimage.find_objects(numbered) if place is not None]
+    edges = [(x.start, y.start, x.stop, y.stop) for y, x in places]
+    return np.array(edges, float).reshape(-1, 4)
 
 
-def _get_size(inked):
-    left, top, right, bottom = _measure(inked)
-    return max(right - left, bottom - top)
+def _measure_sizes(boxes: np.ndarray) -> np.ndarray:
+    """Longer side of each box."""
+    return (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
 
 
-def _measure(inked):
-    """Left, top, right and bottom edge of what is inked."""
-    places = np.argwhere(inked)
-    if not len(places):
-        return 0, 0, 0, 0
-    (top, left), (bottom, right) = places.min(axis=0), places.max(axis=0) + 1
-    return left, top, right, bottom
+def _are_wide(boxes: np.ndarray) -> np.ndarray:
+    """Whether each box is much wider than high."""
+    width, height = (boxes[:, 2:] - boxes[:, :2]).T
+    return width > WIDE * height

@@ -1,130 +1,167 @@
-"""Looks for digits on a page with the finder: at several sizes, each half of the one before."""
+"""Detects digits of any size on a page, by showing it to the detector at several scales."""
+
+from __future__ import annotations
+
+import math
 
 import numpy as np
 from PIL import Image
-from scipy.special import softmax
 
-from digits.keras_quietly import keras
-from digits.mnist import NUM_CLASSES
-from digits.networks import detector
+from digits.networks import Detections, Detector
+from digits.networks.detector import LARGEST, PADDING, SMALLEST
+from digits.transforms import to_mnist
 
-PADDING = 24  # pixels around the page, of its own edge, so that digits there have surroundings
-MAX_PIXELS = 1_000_000  # of a page at its largest, with its surroundings: 60 lines of digits
-MIN_PROBABILITY = 0.35
-MIN_OVERLAP, MAX_OVERLAP, MAX_COVERED = 0.5, 0.35, 0.6
+# Pixels of a page at its largest scale, with the detector's padding: 60 lines of digits.
+MAX_PIXELS = 1_000_000
+COARSE_PIXELS = 300_000  # of a page at a coarse scale
+MIN_CELL_SCORE = 0.35  # of a cell of the page, that it lies in a digit
+# Overlaps of boxes as intersection over union: above the first they are fused, above the second
+# the less sure is dropped; and so is one that is covered by more than this share of itself.
+MIN_FUSED_OVERLAP, MAX_OVERLAP, MAX_COVERED = 0.5, 0.35, 0.6
+MIN_SCORE = 0.7  # of a detection, that there is a digit
+# A page is mostly written with one pen, at one size: what is far fainter or smaller than the rest
+# is grain of the paper.
+MIN_CONTRAST, MIN_SIZE = 0.3, 0.4
+MAX_DIGITS = 1000  # the surest are kept
 
 
-def find(network, page):
-    """Find the digits of a page, at whatever size.
+class Pyramid:
+    """A page at several scales, each half of the one before, so that digits of any size are found.
+
+    What the detector said at a scale is remembered, so asking first for the coarse scales and then
+    for all of them computes none twice.
+
+    Attributes:
+        page: float32 array of shape (height, width), 0 black to 1 white, dark ink on light paper.
+    """
+
+    def __init__(self, detector: Detector, page: np.ndarray, largest_digit: float = math.inf):
+        """Prepare a page; the detector is first asked when detections are.
+
+        Args:
+            detector: detects digits of `SMALLEST` to `LARGEST` pixels.
+            page: float32 array of shape (height, width).
+            largest_digit: pixels, longer side of the largest digit that may be on it.
+        """
+        self.page = page
+        self._detector = detector
+        self._scales = _list_scales(page.shape, largest_digit)
+        self._remembered: dict[float, Detections] = {}
+
+    def coarse(self) -> Detections:
+        """Detect digits at the scales at which the page has few pixels: fast, for large digits.
+
+        Returns:
+            As `full`.
+        """
+        few = [scale for scale in self._scales if self.page.size * scale**2 < COARSE_PIXELS]
+        return self._detect(few or self._scales[-1:])
+
+    def full(self) -> Detections:
+        """Detect digits at all scales.
+
+        Returns:
+            A detection for each digit, after non-maximum suppression with box fusion, the surest
+            first.
+        """
+        return self._detect(self._scales)
+
+    def _detect(self, scales: list[float]) -> Detections:
+        return fuse(Detections.concatenate([self._detect_at(scale) for scale in scales]))
+
+    def _detect_at(self, scale: float) -> Detections:
+        if scale not in self._remembered:
+            height, width = (max(1, round(side * scale)) for side in self.page.shape)
+            method = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
+            resized = np.asarray(Image.fromarray(self.page).resize((width, height), method))
+            found = self._detector.detect(resized, MIN_CELL_SCORE)
+            self._remembered[scale] = Detections(
+                found.boxes / scale, found.scores, found.probabilities
+            )
+        return self._remembered[scale]
+
+
+def fuse(candidates: Detections) -> Detections:
+    """Make one detection of all that say of the same digit: non-maximum suppression, box fusion.
+
+    From the surest on, a candidate's box and probabilities become the mean of its own and those of
+    the candidates that overlap much with it, weighted by their scores; and the candidates that
+    overlap with it or are covered by it are dropped (after R. Solovyev et al., "Weighted boxes
+    fusion", Image and Vision Computing 107, 2021).
 
     Args:
-        network: as `detector.build_finder` returns.
-        page: float32 array of shape (height, width), dark ink on light paper.
+        candidates: any number of them.
 
     Returns:
-        `(boxes, scores, probabilities)`: float arrays of shape (n, 4), left, top, right and bottom
-        in pixels; (n,), probability that it is a digit; (n, 10), of each digit.
+        What is left, the surest first; probabilities add up to 1.
     """
-    return merge(look(network, page, list_scales(page.shape)))
-
-
-def list_scales(shape):
-    """List the scales at which to look at a page of this shape, the largest first.
-
-    The first is 1, or less for a page that would have more than `MAX_PIXELS` with its surroundings;
-    each other one is half the one before.
-    """
-    (height, width), border = shape, 2 * PADDING
-    # (scale height + border) (scale width + border) = MAX_PIXELS, solved for the scale.
-    half = border * (height + width) / (2 * height * width)
-    scale = np.sqrt(half**2 + (MAX_PIXELS - border**2) / (height * width)) - half
-    scales = [min(1.0, scale)]
-    while max(shape) * scales[-1] / 2 >= detector.SMALLEST:
-        scales.append(scales[-1] / 2)
-    return scales
-
-
-def look(network, page, scales):
-    """Look for digits at some scales; `merge` what is found at all of them.
-
-    Args:
-        network: as `detector.build_finder` returns.
-        page: as of `find`.
-        scales: some of `list_scales`.
-
-    Returns:
-        float array of shape (n, 15), what each cell in a digit says of it: box, score, digits.
-    """
-    return np.concatenate(
-        [np.zeros((0, 4 + 1 + NUM_CLASSES)), *(_look_at(network, page, s) for s in scales)]
-    )
-
-
-def even_out(network, page):
-    """What the network makes of a page before it looks for digits: ink, without the light.
-
-    Args:
-        network: as `detector.build_finder` returns.
-        page: as of `find`.
-
-    Returns:
-        float32 array of the shape of `page`, about 0 where there is paper, up to 3 where ink.
-    """
-    evened = keras.Model(network.inputs[0], network.get_layer("conv_half_1").input)
-    ink = keras.ops.convert_to_numpy(evened(_pad(page)[None, ..., None]))[0, ..., 0]
-    return ink[PADDING : PADDING + page.shape[0], PADDING : PADDING + page.shape[1]]
-
-
-def _pad(page):
-    return np.pad(page, [(PADDING, PADDING + -side % 8) for side in page.shape], "edge")
-
-
-def _look_at(network, page, scale):
-    height, width = (max(1, round(side * scale)) for side in page.shape)
-    method = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
-    resized = np.asarray(Image.fromarray(page).resize((width, height), method))
-    cells = keras.ops.convert_to_numpy(network(_pad(resized)[None, ..., None], training=False))[0]
-    probabilities = softmax(cells[..., : detector.NOTHING + 1].astype(np.float32), axis=-1)
-    scores = 1 - probabilities[..., detector.NOTHING]
-    rows, columns = np.nonzero(scores > MIN_PROBABILITY)
-    place = np.stack([columns, rows], axis=1) * detector.CELL + detector.CELL / 2 - PADDING
-    boxes = cells[rows, columns, detector.NOTHING + 1 :]
-    middles = place + 2 * detector.CELL * boxes[:, :2]
-    halves = detector.TYPICAL / 2 * np.exp(np.clip(boxes[:, 2:], -3, 3))
-    edges = np.concatenate([middles - halves, middles + halves], axis=1) / scale
-    scores = scores[rows, columns]
-    said = np.column_stack([edges, scores, probabilities[rows, columns, : detector.NOTHING]])
-    # Strokes that the page's edge cuts off look like 1s in its surroundings.
-    return said[((middles >= 0) & (middles <= [width, height])).all(axis=1)]
-
-
-def merge(found):
-    """Merge what cells say of the same digit, the surest first; drop what these cover.
-
-    Args:
-        found: as `look` returns.
-
-    Returns:
-        As `find`.
-    """
-    boxes, scores, probabilities = found[:, :4], found[:, 4], found[:, 5:]
-    sizes = boxes[:, 2:] - boxes[:, :2]
-    areas = sizes[:, 0] * sizes[:, 1]
-    left = np.ones(len(boxes), bool)
-    merged = []
+    boxes, scores, probabilities = candidates.boxes, candidates.scores, candidates.probabilities
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    is_left = np.ones(len(boxes), bool)
+    fused = []
     for index in np.argsort(-scores, kind="stable"):
-        if not left[index]:
+        if not is_left[index]:
             continue
         starts = np.maximum(boxes[:, :2], boxes[index, :2])
         ends = np.minimum(boxes[:, 2:], boxes[index, 2:])
         shared = np.clip(ends - starts, 0, None).prod(axis=1)
         overlaps = shared / (areas + areas[index] - shared)
-        same = left & (overlaps > MIN_OVERLAP)
+        same = is_left & (overlaps > MIN_FUSED_OVERLAP)
         weights = scores[same] / scores[same].sum()
-        merged.append([*(weights @ boxes[same]), scores[index], *(weights @ probabilities[same])])
-        covered = shared / areas > MAX_COVERED
-        left &= ~(covered | (overlaps > MAX_OVERLAP))
-        left[index] = False
-    merged = np.array(merged).reshape(-1, 4 + 1 + NUM_CLASSES)
-    digits = merged[:, 5:] / merged[:, 5:].sum(axis=1, keepdims=True)
-    return merged[:, :4], merged[:, 4], digits
+        mean_probabilities = weights @ probabilities[same]
+        fused.append(
+            Detections(
+                (weights @ boxes[same])[None],
+                scores[[index]],
+                (mean_probabilities / mean_probabilities.sum())[None],
+            )
+        )
+        is_left &= (shared / areas <= MAX_COVERED) & (overlaps <= MAX_OVERLAP)
+        is_left[index] = False
+    return Detections.concatenate(fused)
+
+
+def select_written(page: np.ndarray, found: Detections) -> Detections:
+    """Keep the detections that are sure, and about as dark and as large as the others.
+
+    Args:
+        page: float32 array of shape (height, width), dark ink on light paper.
+        found: detections on it, the surest first.
+
+    Returns:
+        Those kept, at most `MAX_DIGITS`, the surest first.
+    """
+    contrasts = np.array([_measure_contrast(page, box) for box in found.boxes])
+    sizes = (found.boxes[:, 2:] - found.boxes[:, :2]).max(axis=1, initial=0)
+    kept = found.scores > MIN_SCORE
+    if kept.any():
+        surest = np.argsort(-contrasts * found.scores)[:5]
+        kept &= contrasts > MIN_CONTRAST * np.median(contrasts[surest])
+    if kept.any():
+        # The size that half of the ink is at or above.
+        inks = (found.scores * contrasts * sizes)[kept]
+        usual = np.quantile(sizes[kept], 0.5, weights=inks, method="inverted_cdf")
+        kept &= sizes > MIN_SIZE * usual
+    return found[np.flatnonzero(kept)[:MAX_DIGITS]]
+
+
+def _list_scales(shape: tuple[int, ...], largest_digit: float) -> list[float]:
+    """List the scales at which to show a page, the largest first, each half of the one before.
+
+    The first is 1, or less for a page that would have more than `MAX_PIXELS` with its padding. The
+    last is the first at which the largest digit is not too large, or at which another half would
+    leave the whole page smaller than any digit.
+    """
+    (height, width), border = shape, 2 * PADDING
+    # (scale height + border) (scale width + border) = MAX_PIXELS, solved for the scale.
+    half = border * (height + width) / (2 * height * width)
+    scale = np.sqrt(half**2 + (MAX_PIXELS - border**2) / (height * width)) - half
+    scales = [min(1.0, float(scale))]
+    while max(shape) * scales[-1] / 2 >= SMALLEST and largest_digit * scales[-1] > LARGEST:
+        scales.append(scales[-1] / 2)
+    return scales
+
+
+def _measure_contrast(page: np.ndarray, box: np.ndarray) -> float:
+    region = to_mnist.cut_region(page, box, margin=0.15)
+    return float(np.percentile(region, 80) - np.percentile(region, 4))

@@ -1,6 +1,7 @@
-"""Puts digits found on a page into lines of text and numbers, in reading order."""
+"""Arranges digits on a page in lines and numbers, in reading order."""
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -9,9 +10,12 @@ FARTHEST_NEIGHBOUR = 3.5  # digit heights
 WIDEST_INSIDE = 3.0  # digit heights: no number has a wider gap inside
 WIDEST_SPACE = 1.5  # digit heights, between the numbers of a line
 
+# Lines in reading order, each a list of numbers, each a list of indices of digits.
+Lines = list[list[list[int]]]
 
-def measure_slope(centres, heights):
-    """Measure by how much the lines of text slant: where the digits' rows are sharpest.
+
+def measure_slope(centres: np.ndarray, heights: np.ndarray) -> float:
+    """Measure by how much lines of digits slant: the angle at which their rows are sharpest.
 
     Args:
         centres: float array of shape (n, 2), x and y of each digit in pixels.
@@ -25,7 +29,7 @@ def measure_slope(centres, heights):
     across, down = np.moveaxis(centres[:, None] - centres, 2, 0)
     mean_height = (heights[:, None] + heights) / 2
     apart = np.hypot(across, down) / mean_height
-    # Neighbours count most; those far off, in other rows and numbers, not at all.
+    # The nearest digits count most; distant ones, in other rows and numbers, do not count.
     weights = np.exp(-apart) * (apart < FARTHEST_NEIGHBOUR)
     np.fill_diagonal(weights, 0)
     angles = np.radians(np.arange(-MAX_SLOPE, MAX_SLOPE + 1))
@@ -33,19 +37,20 @@ def measure_slope(centres, heights):
     for angle in angles:
         off_row = (down * np.cos(angle) - across * np.sin(angle)) / mean_height
         together = (weights * np.exp(-0.5 * (off_row / 0.3) ** 2)).sum()
-        # A little in favour of level lines: a grid of digits has rows in many directions.
+        # Slightly in favour of level lines: a grid of digits has rows in many directions.
         sharpness.append(together / max(weights.sum(), 1e-9) - 0.15 * abs(angle))
     return float(angles[np.argmax(sharpness)])
 
 
-def measure_rows(boxes):
-    """Measure how much digits stand in rows, as they are written, rather than in columns.
+def measure_rows(boxes: np.ndarray) -> float:
+    """Measure how many digits stand in rows, as they are written, rather than in columns.
 
     Args:
         boxes: float array of shape (n, 4): left, top, right, bottom in pixels.
 
     Returns:
-        Share of the digits whose nearest one is beside them and not above or below; 0.5 of one.
+        Share of the digits whose nearest one is beside them, not above or below; 0.5 if there are
+        fewer than two digits.
     """
     if len(boxes) < 2:
         return 0.5
@@ -57,14 +62,14 @@ def measure_rows(boxes):
     return float((across > down).mean())
 
 
-def find_rows(boxes):
-    """Put digits into rows.
+def group_rows(boxes: np.ndarray) -> list[list[int]]:
+    """Group digits into rows.
 
     Args:
         boxes: float array of shape (n, 4): left, top, right, bottom in pixels.
 
     Returns:
-        list of lists of indices: rows from top to bottom, in each the digits from left to right.
+        Rows from top to bottom, each a list of indices of its digits from left to right.
     """
     if not len(boxes):
         return []
@@ -74,11 +79,12 @@ def find_rows(boxes):
     angle = measure_slope(centres, heights)
     across = centres @ [np.cos(angle), np.sin(angle)]
     down = centres @ [-np.sin(angle), np.cos(angle)]
-    rows = []
+    rows: list[list[int]] = []
     for index in np.argsort(across, kind="stable"):
         best_row, best_distance = None, 0.55
         for row in rows:
-            # From the last digit, or from the last few: lines bend, and digits dance.
+            # From the last digit, since lines bend, or from the mean of the last few, since digits
+            # stand now higher and now lower.
             places = down[row[-1]], down[row[-4:]].mean()
             height = max(heights[index], heights[row[-1]])
             distance = min(abs(down[index] - place) for place in places) / height
@@ -91,34 +97,34 @@ def find_rows(boxes):
     return sorted(rows, key=lambda row: down[row].mean())
 
 
-def make_lines(boxes):
-    """Put digits into lines of text, and the digits of a line into numbers.
+def make_lines(boxes: np.ndarray) -> Lines:
+    """Arrange digits in lines, and the digits of a line in numbers.
 
-    Numbers far apart in a row are lines of their own, unless numbers stand in columns.
+    Numbers that are far apart in a row are lines of their own, unless numbers stand in columns.
 
     Args:
         boxes: float array of shape (n, 4): left, top, right, bottom in pixels.
 
     Returns:
-        list of lines in reading order, each a list of numbers, each a list of indices.
+        The lines in reading order.
     """
     boxes = np.asarray(boxes, float).reshape(-1, 4)
     height = np.median(boxes[:, 3] - boxes[:, 1]) if len(boxes) else 1.0
-    rows = find_rows(boxes)
+    rows = group_rows(boxes)
 
-    def measure_gap(one, other):
+    def measure_gap(one: int, other: int) -> float:
         sizes = boxes[[one, other], 2:] - boxes[[one, other], :2]
         apart = np.abs(boxes[other] - boxes[one]).reshape(2, 2).mean(axis=0)
-        # Along the line between the two, less what they take of it themselves.
+        # Distance along the line between their middles, minus the width of the digits on it.
         steepness = min(1.0, apart[0] / max(apart[1], 1e-9))
-        return (np.hypot(*apart) - steepness * sizes[:, 0].mean()) / height
+        return float((np.hypot(*apart) - steepness * sizes[:, 0].mean()) / height)
 
     gaps = [measure_gap(*pair) for row in rows for pair in itertools.pairwise(row)]
-    widest_inside = _find_step(gaps)
+    widest_inside = _measure_widest_inside(gaps)
     split = [_split(row, measure_gap, widest_inside) for row in rows]
     if _stand_in_columns(boxes, split, height):
         return split
-    lines = []
+    lines: Lines = []
     for numbers in split:
         lines.append([numbers[0]])
         for one, other in itertools.pairwise(numbers):
@@ -128,7 +134,10 @@ def make_lines(boxes):
     return lines
 
 
-def _split(row, measure_gap, widest_inside):
+def _split(
+    row: list[int], measure_gap: Callable[[int, int], float], widest_inside: float
+) -> list[list[int]]:
+    """Split a row into numbers where a gap is wider than gaps inside numbers are."""
     numbers = [[row[0]]]
     for one, other in itertools.pairwise(row):
         if measure_gap(one, other) > widest_inside:
@@ -137,27 +146,23 @@ def _split(row, measure_gap, widest_inside):
     return numbers
 
 
-def _stand_in_columns(boxes, rows, height):
+def _stand_in_columns(boxes: np.ndarray, rows: Lines, height: float) -> bool:
+    """Whether most numbers have one in another row above or below them, as in a table."""
     middles = [[boxes[number][:, [0, 2]].mean() for number in row] for row in rows]
     aligned = []
     for index, row in enumerate(middles):
         others = np.array([x for other in middles[:index] + middles[index + 1 :] for x in other])
         aligned += [bool((abs(others - middle) < 0.6 * height).any()) for middle in row]
-    return len(rows) > 1 and np.mean(aligned) > 0.6
+    return len(rows) > 1 and bool(np.mean(aligned) > 0.6)
 
 
-def _find_step(gaps):
-    """Gap that is between the narrow and the wide ones, in digit heights."""
-    gaps = np.sort(np.clip(gaps, 0, WIDEST_INSIDE))
+def _measure_widest_inside(gaps: list[float]) -> float:
+    """Width in digit heights between the narrow gaps, inside numbers, and the wide ones."""
+    ordered = np.sort(np.clip(gaps, 0, WIDEST_INSIDE))
     best = WIDEST_INSIDE
     widest_step = 0.25
-    for count in range(1, len(gaps)):
-        narrow, wide = gaps[count - 1], gaps[count]
-        if wide - narrow > widest_step and wide > max(0.7, 2 * gaps[:count].mean()):
-            best, widest_step = (narrow + wide) / 2, wide - narrow
+    for count in range(1, len(ordered)):
+        narrow, wide = ordered[count - 1], ordered[count]
+        if wide - narrow > widest_step and wide > max(0.7, 2 * ordered[:count].mean()):
+            best, widest_step = float((narrow + wide) / 2), float(wide - narrow)
     return best
-
-
-def list_digits(lines):
-    """List the digits of all lines that `reader.read` returned."""
-    return [digit for line in lines for digit in line["digits"]]

@@ -1,9 +1,12 @@
 """Opens photos: any common format, any colours, upright, in bounded memory."""
 
+import dataclasses
 import math
 import os
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
@@ -18,7 +21,8 @@ MAX_SIDE = 10_000  # pixels of what is kept
 # those with alpha or 16 bits. JPEG files, unless progressive, are shrunk as they are read.
 MAX_DECODED_PIXELS = {"1": 40_000_000, "L": 40_000_000, "RGB": 40_000_000}
 MAX_OTHER_PIXELS = 16_000_000
-# What EXIF's orientations ask for.
+# What EXIF's orientations ask for. `PIL.ImageOps.exif_transpose` would also write the other EXIF
+# tags anew, which fails where these are damaged, and would then leave the photo as it is.
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -30,15 +34,35 @@ TURNS = {
 }
 
 
-def find(paths):
-    """Find the image files meant: files as given, of folders all images in them, sorted.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Photo:
+    """A photo, upright as its EXIF data say.
+
+    Attributes:
+        pixels: uint8 array of shape (height, width, 3), RGB, of at most `MAX_PIXELS` pixels.
+        scale: how many pixels of the file a pixel of the photo is wide, at least 1.
+        name: of its file, "" where it came from none.
+    """
+
+    pixels: np.ndarray
+    scale: float = 1.0
+    name: str = ""
+
+    def grey(self) -> np.ndarray:
+        """Its brightness: float32 array of shape (height, width), 0 black to 1 white."""
+        return np.asarray(Image.fromarray(self.pixels).convert("L"), np.float32) / 255
+
+
+def find_photos(paths: Iterable[str | Path]) -> list[Path]:
+    """Find the image files meant by names of files and folders.
 
     Args:
         paths: names of files and folders.
 
     Returns:
-        list of `Path`, among them what does not exist, and folders without images or permission:
-        `load` says what is wrong with them.
+        Files as they are given, and in place of a folder all images in it, sorted. What does not
+        exist is among them, and so are folders without images or permission: `load_photo` says
+        what is wrong with them.
     """
     found = []
     for path in map(Path, paths):
@@ -51,8 +75,8 @@ def find(paths):
     return found
 
 
-def load(path):
-    """Load a photo, turned as its EXIF data say, in grey or colour, on white where transparent.
+def load_photo(path: str | Path) -> Photo:
+    """Load a photo, turned as its EXIF data say, on white where it is transparent.
 
     Of an animation it is the first frame. JPEG files are shrunk while they are decoded.
 
@@ -60,8 +84,7 @@ def load(path):
         path: an image file.
 
     Returns:
-        `(photo, scale)`: uint8 array of shape (height, width, 3) of at most `MAX_PIXELS` pixels,
-        and how many pixels of the file a pixel of it is wide, at least 1.
+        The photo, named as `path` is.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -74,19 +97,25 @@ def load(path):
         # A file, not its name: of that Pillow maps plain TIFFs, and garbles turned ones. libtiff
         # writes to stderr of its own accord.
         with open(path, "rb") as file, caught_stderr():
-            return decode(file, path)
+            return decode_photo(file, str(path))
     except PermissionError as error:
         raise ValueError(
             f"{path} cannot be read ({error.strerror}): change its permissions"
         ) from None
 
 
-def decode(file, name):
-    """Decode an image file; otherwise as `load`.
+def decode_photo(file: IO[bytes], name: str) -> Photo:
+    """Decode an image file, as `load_photo` does.
 
     Args:
-        file: binary file, from which Pillow may read what it likes.
-        name: what to call it in errors.
+        file: binary file that can be searched; Pillow may read all of it.
+        name: of the photo, also in errors.
+
+    Returns:
+        The photo.
+
+    Raises:
+        ValueError: it is not an image, damaged, or too large.
     """
     try:
         # Pillow warns of sizes, where our limit is lower.
@@ -99,7 +128,8 @@ def decode(file, name):
                 num_pixels, limit = math.prod(image.size), _get_limit(image)
                 if num_pixels <= limit:
                     photo = _flatten(_shrink(image))
-                    return np.asarray(photo), max(1.0, longer_side / max(photo.size))
+                    scale = max(1.0, longer_side / max(photo.size))
+                    return Photo(np.asarray(photo), scale, name)
     except Exception as error:  # a damaged file can make Pillow raise nearly anything
         raise ValueError(_explain(name, error, is_empty=not file.seek(0, os.SEEK_END))) from None
     raise ValueError(
@@ -107,30 +137,31 @@ def decode(file, name):
     )
 
 
-def explain_missing(path):
-    """Say what is wrong with a path that is no file."""
+def explain_missing(path: str | Path) -> str:
+    """Say what is wrong with a path that is not a file, and what was expected."""
     problem = "does not exist"
     if os.path.exists(path):
         problem = "has no images" if os.path.isdir(path) else "is not a file"
     return f"{path} {problem}: expected an image file, or a folder of them"
 
 
-def _get_limit(image):
+def _get_limit(image: Image.Image) -> int:
     plain = image.format != "WEBP" and "transparency" not in image.info
     return MAX_DECODED_PIXELS.get(image.mode, MAX_OTHER_PIXELS) if plain else MAX_OTHER_PIXELS
 
 
-def _fit(size):
+def _fit(size: tuple[int, int]) -> tuple[int, int]:
     shrink = max(1.0, math.sqrt(math.prod(size) / MAX_PIXELS), max(size) / MAX_SIDE)
-    return tuple(max(1, int(side / shrink)) for side in size)
+    width, height = (max(1, int(side / shrink)) for side in size)
+    return width, height
 
 
-def _shrink(image):
+def _shrink(image: Image.Image) -> Image.Image:
     """Shrink before anything else, so that all that follows needs little memory."""
-    image.load()  # which may turn it already
+    image.load()  # which turns TIFF files already, and forgets their orientation
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # damaged EXIF data spoil no photo
+    except Exception:  # a photo with damaged EXIF data is still a photo
         orientation = 1
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         values = np.array(image, np.float32)
@@ -147,18 +178,18 @@ def _shrink(image):
     return image.transpose(TURNS[orientation]) if orientation in TURNS else image
 
 
-def _flatten(image):
+def _flatten(image: Image.Image) -> Image.Image:
     if image.mode not in ("RGBA", "LA", "PA", "La", "RGBa"):
         return image.convert("RGB")
     image = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
 
 
-def _explain(name, error, is_empty):
+def _explain(name: str, error: Exception, is_empty: bool) -> str:
     if is_empty:
         return f"{name} is empty, expected an image: copy or save it again"
     if isinstance(error, UnidentifiedImageError):
-        return f"{name} is no image that can be read, expected {', '.join(FORMATS)}: convert it"
+        return f"{name} is not an image that can be read, expected {', '.join(FORMATS)}: convert it"
     if isinstance(error, Image.DecompressionBombError):
         return f"{name} has far too many pixels, expected {MAX_DECODED_PIXELS['RGB']:,} at most"
     reason = " ".join(str(error).split())[:120] or type(error).__name__

@@ -11,7 +11,7 @@ from digits.networks import attribution, storage
 
 @functools.cache
 def load(name):
-    return storage.load(storage.RELEASED_MODELS / f"{name}.keras")
+    return storage.load_classifier_model(storage.RELEASED_MODELS / f"{name}.keras")
 
 
 @functools.cache
@@ -20,22 +20,22 @@ def load_images():
     return data.normalize(images[:40]), labels[:40]
 
 
-def measure_odds(classifier, images, digits):
-    probabilities = np.asarray(classifier(images), np.float64)
+def measure_log_odds(network, images, digits):
+    probabilities = np.asarray(network(images), np.float64)
     chosen = probabilities[np.arange(len(images)), digits]
     return np.log(chosen) - np.log1p(-chosen)
 
 
 @pytest.mark.parametrize("name", ["dense", "tiny", "cnn"])
-def test_shares_add_up_to_the_log_odds(name):
+def test_attributions_add_up_to_the_log_odds(name):
     images, labels = load_images()
-    shares, differences = attribution.attribute(load(name), images, labels, num_steps=128)
-    assert shares.shape == images.shape and differences.shape == labels.shape
-    errors = np.abs(shares.sum(axis=(1, 2)) - differences) / np.abs(differences)
+    attributions, differences = attribution.attribute(load(name), images, labels, num_steps=128)
+    assert attributions.shape == images.shape and differences.shape == labels.shape
+    errors = np.abs(attributions.sum(axis=(1, 2)) - differences) / np.abs(differences)
     assert np.median(errors) < 0.02
 
 
-def test_differences_are_those_of_the_networks_answers():
+def test_differences_are_those_of_the_log_odds():
     """Of the image, and of paper as grey as what `normalize` makes of this image's paper."""
     images, labels = load_images()
     network = load("dense")
@@ -48,20 +48,20 @@ def test_differences_are_those_of_the_networks_answers():
         rest = np.maximum(rest, 0) if name != "logits" else rest
     paper = np.exp(rest) / np.exp(rest).sum(axis=1, keepdims=True)
     chosen = paper[np.arange(len(images)), labels]
-    expected = measure_odds(network, images, labels) - np.log(chosen) + np.log1p(-chosen)
-    sure = np.asarray(network(images)).max(axis=1) > 1 - 1e-4  # float32 cannot tell how sure
-    assert (~sure).sum() > 3
-    np.testing.assert_allclose(differences[~sure], expected[~sure], atol=0.02)
+    expected = measure_log_odds(network, images, labels) - np.log(chosen) + np.log1p(-chosen)
+    certain = np.asarray(network(images)).max(axis=1) > 1 - 1e-4  # beyond what float32 tells apart
+    assert (~certain).sum() > 3
+    np.testing.assert_allclose(differences[~certain], expected[~certain], atol=0.02)
 
 
-def test_paler_ink_has_the_same_shares():
+def test_paler_ink_has_the_same_attributions():
     images, labels = load_images()
-    shares, _ = attribution.attribute(load("dense"), images, labels)
+    attributions, _ = attribution.attribute(load("dense"), images, labels)
     paler, _ = attribution.attribute(load("dense"), 0.5 * images, labels)
-    np.testing.assert_allclose(paler, shares, atol=0.03)
+    np.testing.assert_allclose(paler, attributions, atol=0.03)
 
 
-def test_of_a_linear_network_shares_are_weights_times_normalized_ink():
+def test_of_a_linear_network_attributions_are_weights_times_normalized_ink():
     network = keras.Sequential(
         [
             keras.layers.Input(mnist.IMAGE_SHAPE),
@@ -80,31 +80,31 @@ def test_of_a_linear_network_shares_are_weights_times_normalized_ink():
     image = np.zeros((1, 784), np.float32)
     image[0, 5], image[0, 6] = 1, 0.5
     deviation = np.sqrt(image.var() + network.get_layer("normalize").epsilon)
-    shares, differences = attribution.attribute(network, image.reshape(1, 28, 28), [3])
+    attributions, differences = attribution.attribute(network, image.reshape(1, 28, 28), [3])
     expected = np.zeros(784)
     expected[5], expected[6] = 2 / deviation, -0.5 / deviation
-    np.testing.assert_allclose(shares[0].ravel(), expected, rtol=1e-5)
+    np.testing.assert_allclose(attributions[0].ravel(), expected, rtol=1e-5)
     assert differences[0] == pytest.approx(1.5 / deviation, rel=1e-5)
 
 
 @pytest.mark.parametrize("name", ["dense", "tiny", "cnn"])
 def test_what_speaks_for_a_digit_matters_more_than_other_ink(name):
     images, labels = load_images()
-    shares, _ = attribution.attribute(load(name), images, labels)
+    attributions, _ = attribution.attribute(load(name), images, labels)
     rng = np.random.default_rng(0)
     best, random = images.copy(), images.copy()
-    for index, share in enumerate(shares):
+    for index, pixels in enumerate(attributions):
         inked = np.flatnonzero(images[index].ravel() > 0.3)
         num_erased = len(inked) // 4
-        strongest = inked[np.argsort(-share.ravel()[inked])[:num_erased]]
+        strongest = inked[np.argsort(-pixels.ravel()[inked])[:num_erased]]
         best[index].ravel()[strongest] = 0
         random[index].ravel()[rng.choice(inked, num_erased, replace=False)] = 0
-    odds_best = measure_odds(load(name), best, labels)
-    odds_random = measure_odds(load(name), random, labels)
+    odds_best = measure_log_odds(load(name), best, labels)
+    odds_random = measure_log_odds(load(name), random, labels)
     assert np.median(odds_random - odds_best) > 2
 
 
-def test_no_ink_has_no_share():
+def test_paper_has_no_attribution():
     images, labels = load_images()
-    shares, _ = attribution.attribute(load("tiny"), images, labels)
-    assert not shares[images == 0].any()
+    attributions, _ = attribution.attribute(load("tiny"), images, labels)
+    assert not attributions[images == 0].any()

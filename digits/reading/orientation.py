@@ -1,0 +1,144 @@
+"""Chooses how a page has to be viewed for its digits to be dark on light and upright."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from digits.networks import Classifier, Detector
+from digits.reading import layout
+from digits.reading.detect import Pyramid, select_written
+from digits.reading.recognize import recognize
+from digits.transforms import to_mnist
+
+MAX_JUDGED = 50  # digits
+MIN_CONFIDENCE = 0.6  # of a digit: below it does not count
+# A page is viewed as it is unless another view is clearly better. More than a sure digit's worth,
+# at this mean confidence, shows that its ink is dark.
+CLEAR_WORTH, LIKELY = 1.1, 0.85
+USUAL_BONUS = 1.1  # factor of worth for the view as it is
+# Above these, digits in rows show that a page is not on its side: worth and mean confidence.
+MANY_WORTH, SURE = 4, 0.95
+FEW_WORTH = 1.5  # below this, another view must be worth twice as much: marks may look like digits
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """A way to view a page.
+
+    Attributes:
+        is_inverted: with light and dark exchanged.
+        turns: quarter turns anticlockwise: 0, 1 or 3.
+    """
+
+    is_inverted: bool
+    turns: int
+
+    def apply(self, page: np.ndarray) -> np.ndarray:
+        """View a page: float32 arrays of shape (height, width), 0 black to 1 white, both."""
+        return np.ascontiguousarray(np.rot90(1 - page if self.is_inverted else page, self.turns))
+
+    def turn_back(self, boxes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """Find where boxes on a page in this view are on the page itself.
+
+        Args:
+            boxes: float array of shape (n, 4): left, top, right, bottom in pixels of the view.
+            shape: height and width of the page itself.
+
+        Returns:
+            float array of shape (n, 4), in pixels of the page, cut off at its edges.
+        """
+        height, width = shape
+        left, top, right, bottom = boxes.T
+        if self.turns == 1:
+            left, top, right, bottom = width - bottom, left, width - top, right
+        elif self.turns == 3:
+            left, top, right, bottom = top, height - right, bottom, height - left
+        turned = np.stack([left, top, right, bottom], axis=1)
+        return np.clip(turned, 0, [width, height, width, height])
+
+
+@dataclasses.dataclass(frozen=True)
+class Judgement:
+    """How good the digits of a view are.
+
+    Attributes:
+        worth: sum over the digits, 1 of a sure one alone, 0 of one that is not; more in rows.
+        confidence: mean probability of the digits, 0 of none.
+        share_in_rows: share of the digits whose nearest one is beside them, not above or below.
+    """
+
+    worth: float
+    confidence: float
+    share_in_rows: float
+
+
+def choose_view(
+    page: np.ndarray, detector: Detector, classifier: Classifier
+) -> tuple[View, Pyramid]:
+    """Choose the view of a page in which its digits are surest, by what is detected coarsely.
+
+    Args:
+        page: float32 array of shape (height, width), 0 black to 1 white.
+        detector: of digits.
+        classifier: of digits.
+
+    Returns:
+        The view, and the pyramid of the page in it.
+    """
+    is_inverted = _looks_inverted(page)
+    pyramids: dict[View, Pyramid] = {}
+    judgements: dict[View, Judgement] = {}
+    for view in (View(False, 0), View(True, 0)):
+        pyramids[view] = Pyramid(detector, view.apply(page))
+        judgements[view] = judged = judge(pyramids[view])
+        is_clear = judged.confidence > LIKELY and judged.worth > CLEAR_WORTH
+        if not view.is_inverted and not is_inverted and is_clear:
+            break  # ink is dark, as in nearly all photos
+    if not any(_is_clearly_upright(judged) for judged in judgements.values()):
+        for view in (View(is_inverted, 1), View(is_inverted, 3)):
+            pyramids[view] = Pyramid(detector, view.apply(page))
+        # The detector alone takes some digits on their side for others; the classifier seldom
+        # agrees.
+        judgements = {view: judge(pyramid, classifier) for view, pyramid in pyramids.items()}
+    worths = {view: judged.worth for view, judged in judgements.items()}
+    usual = worths[View(False, 0)]
+    worths[View(False, 0)] = max(USUAL_BONUS * usual, min(2 * usual, FEW_WORTH))
+    best = max(worths, key=lambda view: worths[view])
+    best = best if worths[best] else View(is_inverted, 0)
+    return best, pyramids[best]
+
+
+def judge(pyramid: Pyramid, classifier: Classifier | None = None) -> Judgement:
+    """Judge the digits that are detected coarsely on a page in a view.
+
+    Args:
+        pyramid: of the page in that view.
+        classifier: to ask too what the digits are; None for the detector alone.
+    """
+    digits = select_written(pyramid.page, pyramid.coarse())[:MAX_JUDGED]
+    probabilities = digits.probabilities
+    if classifier:
+        inks = [to_mnist.cut_out(pyramid.page, box) for box in digits.boxes]
+        probabilities = recognize(classifier, inks, probabilities).probabilities
+    confidences = digits.scores * probabilities.max(axis=1, initial=0)
+    in_rows = layout.measure_rows(digits.boxes)
+    # A few sure digits are worth more than many doubtful ones, which marks on their side give.
+    worths = np.maximum((confidences - MIN_CONFIDENCE) / (1 - MIN_CONFIDENCE), 0) ** 3
+    worth = float(worths.sum() * (1 + in_rows) / 1.5)
+    return Judgement(worth, float(confidences.mean()) if len(digits) else 0.0, in_rows)
+
+
+def _is_clearly_upright(judged: Judgement) -> bool:
+    is_sure = judged.worth > MANY_WORTH and judged.confidence > SURE
+    return is_sure and judged.share_in_rows >= 0.5
+
+
+def _looks_inverted(page: np.ndarray) -> bool:
+    """Ink covers less of a page than paper, so what differs most from its surroundings is ink."""
+    small = np.asarray(Image.fromarray(page).resize((200, 200), Image.Resampling.BOX))
+    difference = ndimage.uniform_filter(small, 51, mode="nearest") - small
+    return bool((difference**3).sum() < 0)

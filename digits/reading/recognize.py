@@ -1,0 +1,82 @@
+"""Recognizes digits that were cut out, of photos and of drawings alike."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from digits.mnist import IMAGE_SHAPE, NUM_CLASSES
+from digits.networks import Classifier
+from digits.transforms import to_mnist
+
+# Widths at which a digit is read, as shares of its own, the last its own: people write more and
+# less widely than those who wrote MNIST.
+WIDTHS = (0.65, 0.8, 1.0)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Recognition:
+    """What n digits are.
+
+    Attributes:
+        images: float32 array of shape (n, 28, 28), each at its own width.
+        probabilities: float array of shape (n, 10), rows adding up to 1.
+        is_sure: bool array of shape (n,), whether the classifier alone gives the most likely digit
+            at least its threshold's probability.
+    """
+
+    images: np.ndarray
+    probabilities: np.ndarray
+    is_sure: np.ndarray
+
+
+def recognize(
+    classifier: Classifier, inks: Sequence[np.ndarray], detected: np.ndarray | None = None
+) -> Recognition:
+    """Recognize digits: the classifier's mean answer to each at several widths.
+
+    Args:
+        classifier: of digits.
+        inks: bool or float arrays of shape (height, width), 1 where there is ink.
+        detected: float array of shape (n, 10), the detector's probabilities of the same digits; the
+            result is the mean of these and the classifier's. The detector saw a digit among others,
+            the classifier saw it close: they err on different ones.
+
+    Returns:
+        A recognition of each.
+    """
+    images = prepare(inks)
+    own = classify(classifier, images)
+    probabilities = own if detected is None else (detected + own) / 2
+    labels = probabilities.argmax(axis=1)[:, None]
+    is_sure = np.take_along_axis(own, labels, axis=1)[:, 0] >= classifier.threshold
+    return Recognition(images[:, -1], probabilities, is_sure)
+
+
+def prepare(inks: Sequence[np.ndarray]) -> np.ndarray:
+    """Bring digits into MNIST's form, at each of `WIDTHS`.
+
+    Args:
+        inks: as `recognize` takes.
+
+    Returns:
+        float32 array of shape (n, len(WIDTHS), 28, 28), 0 paper to 1 ink.
+    """
+    images = [to_mnist.to_mnist(ink, WIDTHS) for ink in inks]
+    return np.array(images, np.float32).reshape(-1, len(WIDTHS), *IMAGE_SHAPE)
+
+
+def classify(classifier: Classifier, images: np.ndarray) -> np.ndarray:
+    """Ask a classifier what digits are: its mean answer to each at several widths.
+
+    Args:
+        classifier: of digits.
+        images: what `prepare` returned.
+
+    Returns:
+        float32 array of shape (n, 10), rows adding up to 1.
+    """
+    answers = classifier.probabilities(images.reshape(-1, *IMAGE_SHAPE))
+    return answers.reshape(*images.shape[:2], NUM_CLASSES).mean(axis=1)
