@@ -2,43 +2,46 @@ import base64
 import functools
 import io
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from digits.networks import storage
-from digits.reading import canvas as drawing
+from digits.networks import load_classifier, load_detector, storage
+from digits.reading import canvas as canvases
 from tests.conftest import draw_canvas, make_bomb
 
 
 @functools.cache
-def load_finder():
-    return storage.load_finder(storage.RELEASED_MODELS / "finder.keras")
+def get_detector():
+    return load_detector(storage.RELEASED_MODELS / "detector.keras")
 
 
 @functools.cache
-def load_classifiers():
+def get_classifiers():
     names = ("dense", "cnn")
-    return {name: storage.load(storage.RELEASED_MODELS / f"{name}.keras") for name in names}
+    return {name: load_classifier(storage.RELEASED_MODELS / f"{name}.keras") for name in names}
 
 
-def classify(images):
-    return [int(digit) for digit in np.asarray(load_classifiers()["cnn"](images)).argmax(axis=1)]
+def read(canvas):
+    return canvases.read_canvas(canvas, get_detector(), get_classifiers())
+
+
+def read_with_cnn(canvas):
+    return read(canvas).probabilities["cnn"].argmax(axis=1).tolist()
 
 
 @pytest.mark.parametrize("digits", [[7], [5], [4], [7, 4], [5, 0, 7], [1, 4, 1]])
-def test_drawn_digits_are_told_apart_and_read(digits):
-    images = drawing.cut_digits(draw_canvas(digits), load_finder())
-    assert images.shape == (len(digits), 28, 28) and images.dtype == np.float32
-    assert classify(images) == digits
+def test_drawn_digits_are_separated_and_read(digits):
+    reading = read(draw_canvas(digits))
+    assert reading.images.shape == (len(digits), 28, 28) and reading.images.dtype == np.float32
+    assert reading.probabilities["cnn"].argmax(axis=1).tolist() == digits
 
 
 def test_light_ink_on_dark_is_read_too():
-    dark = drawing.cut_digits(255 - draw_canvas([7, 4]), load_finder())
-    np.testing.assert_allclose(
-        dark, drawing.cut_digits(draw_canvas([7, 4]), load_finder()), atol=0.01
-    )
+    dark, light = read(255 - draw_canvas([7, 4])), read(draw_canvas([7, 4]))
+    np.testing.assert_allclose(dark.images, light.images, atol=0.01)
 
 
 def test_rows_are_read_from_the_top():
@@ -46,23 +49,19 @@ def test_rows_are_read_from_the_top():
         draw_canvas([7, 4], scale=0.7, top=20, left=60),
         draw_canvas([5, 1], scale=0.7, top=180, left=60),
     )
-    assert classify(drawing.cut_digits(canvas, load_finder())) == [7, 4, 5, 1]
-
-
-def test_nothing_drawn_is_no_digit():
-    assert drawing.cut_digits(draw_canvas([]), load_finder()).shape == (0, 28, 28)
+    assert read_with_cnn(canvas) == [7, 4, 5, 1]
 
 
 def test_strokes_of_one_digit_stay_together():
     ink = 1 - draw_canvas([5])[..., 0] / np.float32(255)
     ink[70:80, 40:60] = 0  # its bar no longer touches the rest
-    (digit,) = drawing.split(ink, load_finder())
+    (digit,) = canvases.split_digits(ink, get_detector())
     np.testing.assert_array_equal(digit, ink)
 
 
 def test_each_pixel_belongs_to_one_digit_at_most():
     ink = 1 - draw_canvas([7, 4, 1])[..., 0] / np.float32(255)
-    digits = drawing.split(ink, load_finder())
+    digits = canvases.split_digits(ink, get_detector())
     np.testing.assert_array_equal(np.sum(digits, axis=0), np.where(ink > 0.35, ink, 0))
 
 
@@ -70,24 +69,24 @@ def test_slips_of_the_pen_are_left_out():
     ink = 1 - draw_canvas([7, 4])[..., 0] / np.float32(255)
     slipped = ink.copy()
     slipped[290:300, 440:450] = 1
-    digits = drawing.split(slipped, load_finder())
+    digits = canvases.split_digits(slipped, get_detector())
     assert len(digits) == 2
     np.testing.assert_array_equal(np.sum(digits, axis=0), np.where(ink > 0.35, ink, 0))
 
 
 def split_with_boxes(monkeypatch, ink, boxes):
-    monkeypatch.setattr(drawing, "_find_boxes", lambda ink, finder: np.array(boxes, float))
-    return drawing.split(ink, None)
+    monkeypatch.setattr(canvases, "_detect_boxes", lambda ink, detector: np.array(boxes, float))
+    return canvases.split_digits(ink, None)
 
 
-def test_small_marks_are_no_digits_even_if_the_finder_says_so(monkeypatch):
+def test_small_marks_are_not_digits_even_if_they_are_detected(monkeypatch):
     ink = np.zeros((320, 480), np.float32)
     ink[50:250, 50:70] = ink[50:250, 200:220] = ink[100:120, 400:420] = 1
     boxes = [(45, 45, 75, 255), (195, 45, 225, 255), (395, 95, 425, 125)]
     assert len(split_with_boxes(monkeypatch, ink, boxes)) == 2
 
 
-def test_boxes_without_ink_are_no_digits(monkeypatch):
+def test_boxes_without_ink_are_not_digits(monkeypatch):
     ink = np.zeros((320, 480), np.float32)
     ink[10:15, 10:15] = ink[300:305, 10:15] = 1
     empty = [(200, 100, 260, 200), (300, 100, 360, 200)]
@@ -108,18 +107,19 @@ def test_a_stroke_is_split_among_digits_beside_each_other_only(monkeypatch):
     assert right[:, 180:].any() and not right[:, :160].any()
 
 
-def test_what_is_no_digit_is_still_read_as_one():
+def test_whatever_is_drawn_is_read_as_a_digit():
     canvas = np.full((320, 480, 3), 255, np.uint8)
     canvas[100:110, 100:300] = 0
-    assert len(drawing.cut_digits(canvas, load_finder())) == 1
+    assert len(read(canvas).images) == 1
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (1, 1), (2000, 60), (60, 3000)])
 def test_canvases_may_have_any_shape(shape):
     canvas = np.full((*shape, 3), 255, np.uint8)
     canvas[shape[0] // 2, :: max(1, shape[1] // 3)] = 0
-    images = drawing.cut_digits(canvas, load_finder())
-    assert np.isfinite(images).all()
+    reading = read(canvas)
+    assert np.isfinite(reading.images).all()
+    assert reading.probabilities["cnn"].shape == (len(reading.images), 10)
 
 
 def to_url(image):
@@ -130,19 +130,19 @@ def to_url(image):
 
 def test_a_drawing_is_decoded_as_it_was_drawn():
     canvas = draw_canvas([7])
-    np.testing.assert_array_equal(drawing.decode(to_url(Image.fromarray(canvas))), canvas)
+    np.testing.assert_array_equal(canvases.decode_canvas(to_url(Image.fromarray(canvas))), canvas)
 
 
 def test_a_transparent_drawing_is_on_white():
     canvas = draw_canvas([7])
     transparent = np.dstack([np.zeros_like(canvas), 255 - canvas[..., :1]])
-    decoded = drawing.decode(to_url(Image.fromarray(transparent, "RGBA")))
+    decoded = canvases.decode_canvas(to_url(Image.fromarray(transparent, "RGBA")))
     np.testing.assert_array_equal(decoded, canvas)
 
 
 @pytest.mark.parametrize("text", [None, ""])
 def test_an_empty_canvas_is_nothing(text):
-    assert drawing.decode(text) is None
+    assert canvases.decode_canvas(text) is None
 
 
 @pytest.mark.parametrize(
@@ -159,52 +159,72 @@ def test_an_empty_canvas_is_nothing(text):
         {"path": "/etc/passwd"},
     ],
 )
-def test_what_is_no_drawing_is_refused(text):
+def test_what_is_not_a_drawing_is_refused(text):
     with pytest.raises(ValueError, match=r"The drawing"):
-        drawing.decode(text)
+        canvases.decode_canvas(text)
 
 
 def test_a_bomb_on_the_canvas_is_refused(tmp_path):
     make_bomb(tmp_path / "bomb.png", 13_000)
     bomb = base64.b64encode((tmp_path / "bomb.png").read_bytes()).decode()
     with pytest.raises(ValueError, match="pixels"):
-        drawing.decode(f"data:image/png;base64,{bomb}")
+        canvases.decode_canvas(f"data:image/png;base64,{bomb}")
 
 
-def test_a_drawing_is_read_by_each_network_and_explained():
-    images, said, explained, shares = drawing.read(
-        draw_canvas([7, 4]), load_finder(), load_classifiers()
-    )
-    assert images.shape == (2, 28, 28)
+def test_a_drawing_is_read_by_each_classifier_and_explained():
+    reading = read(draw_canvas([7, 4]))
+    assert reading.images.shape == (2, 28, 28)
     for name in ("dense", "cnn"):
-        assert said[name].argmax(axis=1).tolist() == [7, 4]
-        assert shares[name].shape == (28, 28) and shares[name].any()
-        assert not shares[name][images[explained] == 0].any()
+        assert reading.probabilities[name].argmax(axis=1).tolist() == [7, 4]
+        attribution = reading.attributions[name]
+        assert attribution.shape == (28, 28) and attribution.any()
+        assert not attribution[reading.images[reading.explained] == 0].any()
 
 
-def test_the_least_sure_digit_is_explained():
+def test_drawn_digits_are_read_at_several_widths():
+    asked = []
+
+    def attribute(images, digits):
+        asked.append((images, digits))
+        return np.zeros((1, 28, 28)), np.zeros(1)
+
+    # 1 at the smallest width, 7 at the two others.
+    classifier = SimpleNamespace(
+        probabilities=lambda images: np.eye(10, dtype=np.float32)[[1, 7, 7]][: len(images)],
+        attribute=attribute,
+    )
+    reading = canvases.read_canvas(draw_canvas([7]), get_detector(), {"x": classifier})
+    assert reading.probabilities["x"][0, [1, 7]] == pytest.approx([1 / 3, 2 / 3])
+    ((images, digits),) = asked
+    np.testing.assert_array_equal(images, reading.images)
+    assert digits == [7]
+
+
+def test_the_digit_that_all_are_least_sure_of_is_explained():
     canvas = draw_canvas([7, 1, 4]).copy()
     canvas[:, 150:280] = 255
     canvas[100:200:12, 170:230] = 0  # stripes
-    images, said, explained, _ = drawing.read(canvas, load_finder(), load_classifiers())
-    sure = sum(row.max(axis=1) for row in said.values())
-    assert len(images) > 1 and explained == sure.argmin()
+    reading = read(canvas)
+    confidences = sum(row.max(axis=1) for row in reading.probabilities.values())
+    assert len(reading.images) > 1 and reading.explained == confidences.argmin()
 
 
 @pytest.mark.parametrize("canvas", [None, np.full((320, 480, 3), 255, np.uint8)])
 def test_nothing_drawn_is_nothing_read(canvas):
-    images, said, _, shares = drawing.read(canvas, load_finder(), load_classifiers())
-    assert len(images) == 0 and shares == {}
-    assert {name: row.shape for name, row in said.items()} == {"dense": (0, 10), "cnn": (0, 10)}
+    reading = read(canvas)
+    assert reading.images.shape == (0, 28, 28)
+    assert (reading.explained, reading.attributions) == (0, {})
+    shapes = {name: row.shape for name, row in reading.probabilities.items()}
+    assert shapes == {"dense": (0, 10), "cnn": (0, 10)}
 
 
 def test_grain_takes_no_time():
     rng = np.random.default_rng(0)
     grain = np.where(rng.random((1000, 1500)) < 0.05, 0, 255).astype(np.uint8)
-    canvas = np.minimum(np.repeat(grain[..., None], 3, axis=2), 255)
+    canvas = np.repeat(grain[..., None], 3, axis=2)
     start = time.perf_counter()
-    drawing.cut_digits(canvas, load_finder())
+    read(canvas)
     ink = np.zeros((320, 480), np.float32)
     ink[::4, ::4] = 1
-    assert len(drawing.split(ink, load_finder())) <= drawing.MAX_STROKES
+    assert len(canvases.split_digits(ink, get_detector())) <= canvases.MAX_STROKES
     assert time.perf_counter() - start < 20  # it was 400 s

@@ -21,11 +21,11 @@ def flatten(lines):
     return [[index for number in line for index in number] for line in lines]
 
 
-def test_no_digits_are_no_lines():
+def test_no_digits_give_no_lines():
     assert layout.make_lines(np.zeros((0, 4))) == []
 
 
-def test_one_digit_is_one_line():
+def test_one_digit_gives_one_line():
     assert layout.make_lines(np.array([make_box(5, 5)])) == [[[0]]]
 
 
@@ -46,26 +46,26 @@ def test_the_slope_of_a_line_is_measured():
     assert np.degrees(slope) == pytest.approx(25, abs=1)
 
 
-def test_rows_are_told_from_columns():
+def test_rows_are_distinguished_from_columns():
     boxes = np.array([make_box(20 * x, 50 * row) for row in range(3) for x in range(6)], float)
     assert layout.measure_rows(boxes) == 1
     assert layout.measure_rows(boxes[:, [1, 0, 3, 2]]) == 0
     assert layout.measure_rows(boxes[:1]) == 0.5
 
 
-def test_a_grid_is_not_read_askew():
+def test_a_grid_of_digits_is_level():
     boxes = np.array([make_box(30 * column, 30 * row) for row in range(6) for column in range(6)])
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
     assert layout.measure_slope(middles, np.full(len(boxes), 20.0)) == 0
 
 
 @pytest.mark.parametrize("shift", [-18, -14, 14])
-def test_partial_products_are_lines_though_they_make_a_staircase(shift):
+def test_partial_products_are_lines_although_each_is_shifted(shift):
     boxes = [make_box(100 + shift * row + 14 * x, 27 * row) for row in range(3) for x in range(2)]
     assert flatten(layout.make_lines(np.array(boxes))) == [[0, 1], [2, 3], [4, 5]]
 
 
-def test_digits_far_apart_say_nothing_of_the_slope():
+def test_digits_far_apart_do_not_count_for_the_slope():
     slopes = []
     for seed in range(20):
         middles = np.random.default_rng(seed).uniform(0, 800, (5, 2))
@@ -73,9 +73,9 @@ def test_digits_far_apart_say_nothing_of_the_slope():
     assert np.mean(np.degrees(slopes) > 5) < 0.15
 
 
-def test_digits_that_dance_stay_on_their_line():
-    dance = np.random.default_rng(0).uniform(-5, 5, 10)
-    boxes = np.array([make_box(18 * column, dance[column]) for column in range(10)])
+def test_digits_that_jump_up_and_down_stay_on_their_line():
+    jumps = np.random.default_rng(0).uniform(-5, 5, 10)
+    boxes = np.array([make_box(18 * column, jumps[column]) for column in range(10)])
     assert flatten(layout.make_lines(boxes)) == [list(range(10))]
 
 
@@ -84,13 +84,13 @@ def test_a_line_that_bends_stays_one():
     assert flatten(layout.make_lines(boxes)) == [list(range(17))]
 
 
-def test_wide_gaps_part_numbers():
+def test_wide_gaps_separate_numbers():
     places = [0, 15, 30, 70, 85, 125, 140]
     lines = layout.make_lines(np.array([make_box(x, 0) for x in places]))
     assert lines == [[[0, 1, 2], [3, 4], [5, 6]]]
 
 
-def test_even_gaps_part_none_even_wide_ones():
+def test_equal_gaps_separate_no_numbers_however_wide():
     lines = layout.make_lines(np.array([make_box(45 * x, 0) for x in range(6)]))
     assert lines == [[[0, 1, 2, 3, 4, 5]]]
 
@@ -111,3 +111,9 @@ def test_a_row_of_a_table_stays_one_line():
     lines = layout.make_lines(np.array(boxes))
     assert [len(line) for line in lines] == [4, 4, 4]
     assert flatten(lines) == [list(range(8)), list(range(8, 16)), list(range(16, 24))]
+
+
+def test_a_thousand_digits_are_arranged():
+    corners = np.random.default_rng(0).uniform(0, 2000, (1000, 2))
+    lines = layout.make_lines(np.concatenate([corners, corners + np.array([12, 20])], axis=1))
+    assert sorted(i for line in lines for number in line for i in number) == list(range(1000))

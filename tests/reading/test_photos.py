@@ -25,29 +25,37 @@ def save(path, array, mode=None, **options):
 
 
 def assert_alike(photo, page, tolerance=3):
-    assert photo.dtype == np.uint8
-    assert photo.shape == (*page.shape, 3)
-    assert np.abs(photo.astype(int) - page[..., None]).max() <= tolerance
+    assert photo.pixels.dtype == np.uint8
+    assert photo.pixels.shape == (*page.shape, 3)
+    assert np.abs(photo.pixels.astype(int) - page[..., None]).max() <= tolerance
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "bmp", "tiff", "gif"])
 def test_every_format_gives_the_same_photo(tmp_path, page, suffix):
     options = {"lossless": True} if suffix == "webp" else {}
-    photo, scale = photos.load(save(tmp_path / f"a.{suffix}", page, **options))
+    path = save(tmp_path / f"a.{suffix}", page, **options)
+    photo = photos.load_photo(path)
     assert_alike(photo, page)
-    assert scale == 1
+    assert (photo.scale, photo.name) == (1, str(path))
+
+
+def test_a_photos_brightness_is_from_black_to_white():
+    colours = np.array([[[0, 0, 0], [255, 255, 255], [0, 255, 0]]], np.uint8)
+    grey = photos.Photo(colours).grey()
+    assert grey.dtype == np.float32
+    assert grey == pytest.approx(np.array([[0, 1, 0.587]]), abs=0.01)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK"])
 def test_every_colour_mode_is_read(tmp_path, mode):
     page = np.zeros((30, 50), np.uint8)
     page[:, 25:] = 255
-    assert_alike(photos.load(save(tmp_path / "a.tiff", page, mode))[0], page)
+    assert_alike(photos.load_photo(save(tmp_path / "a.tiff", page, mode)), page)
 
 
 def test_sixteen_bits_are_scaled_not_cut_off(tmp_path, page):
     Image.fromarray(page.astype(np.uint16) * 200).save(tmp_path / "a.png")
-    photo = photos.load(tmp_path / "a.png")[0][..., 0].astype(float)
+    photo = photos.load_photo(tmp_path / "a.png").pixels[..., 0].astype(float)
     assert photo.min() == 0
     assert photo.max() == 255
     expected = (page - page.min()) / np.ptp(page) * 255.0
@@ -58,7 +66,7 @@ def test_floats_with_nan_are_read(tmp_path, page):
     values = page / np.float32(10)
     values[0, 0] = np.nan
     Image.fromarray(values).save(tmp_path / "a.tiff")
-    assert photos.load(tmp_path / "a.tiff")[0].shape == (40, 60, 3)
+    assert photos.load_photo(tmp_path / "a.tiff").pixels.shape == (40, 60, 3)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
@@ -66,7 +74,7 @@ def test_what_is_transparent_is_white_paper(tmp_path, mode):
     image = Image.new("RGBA", (30, 20), (0, 0, 0, 0))
     image.paste((0, 0, 0, 255), (0, 0, 10, 20))
     image.convert(mode).save(tmp_path / "a.png")
-    photo = photos.load(tmp_path / "a.png")[0]
+    photo = photos.load_photo(tmp_path / "a.png").pixels
     assert (photo[:, :10] == 0).all()
     assert (photo[:, 10:] == 255).all()
 
@@ -74,7 +82,7 @@ def test_what_is_transparent_is_white_paper(tmp_path, mode):
 def test_of_an_animation_the_first_frame_is_read(tmp_path, page):
     frames = [Image.fromarray(page), Image.fromarray(255 - page)]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    assert_alike(photos.load(tmp_path / "a.gif")[0], page)
+    assert_alike(photos.load_photo(tmp_path / "a.gif"), page)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tiff"])
@@ -83,14 +91,15 @@ def test_exif_orientation_is_obeyed(tmp_path, page, suffix, orientation, turns):
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
     path = save(tmp_path / f"a.{suffix}", page, exif=exif)
-    assert_alike(photos.load(path)[0], np.rot90(page, turns))
+    assert_alike(photos.load_photo(path), np.rot90(page, turns))
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png"])
 def test_a_large_photo_is_shrunk_and_says_by_how_much(tmp_path, suffix):
     page = np.full((3000, 4000), 255, np.uint8)
     page[1500:, :] = 0
-    photo, scale = photos.load(save(tmp_path / f"a.{suffix}", page))
+    photo = photos.load_photo(save(tmp_path / f"a.{suffix}", page))
+    scale, photo = photo.scale, photo.pixels
     assert photo.shape[0] * photo.shape[1] <= photos.MAX_PIXELS
     assert scale == pytest.approx(4000 / photo.shape[1], rel=0.01)
     assert photo[10, 10, 0] == 255
@@ -99,13 +108,14 @@ def test_a_large_photo_is_shrunk_and_says_by_how_much(tmp_path, suffix):
 
 
 def test_a_panorama_keeps_its_height(tmp_path):
-    photo, scale = photos.load(save(tmp_path / "a.png", np.full((500, 16000), 200, np.uint8)))
-    assert photo.shape[0] == pytest.approx(500 / scale, abs=1)
-    assert photo.shape[0] > 200
+    photo = photos.load_photo(save(tmp_path / "a.png", np.full((500, 16000), 200, np.uint8)))
+    assert photo.pixels.shape[0] == pytest.approx(500 / photo.scale, abs=1)
+    assert photo.pixels.shape[0] > 200
 
 
 def test_one_pixel_is_a_photo(tmp_path):
-    assert photos.load(save(tmp_path / "a.png", np.array([[7]], np.uint8)))[0].shape == (1, 1, 3)
+    photo = photos.load_photo(save(tmp_path / "a.png", np.array([[7]], np.uint8)))
+    assert photo.pixels.shape == (1, 1, 3)
 
 
 @pytest.mark.parametrize("side", [13_000, 40_000])
@@ -113,9 +123,10 @@ def test_a_decompression_bomb_is_refused_in_little_memory(tmp_path, side):
     path = make_bomb(tmp_path / "a.png", side)
     assert path.stat().st_size < 300_000
     code = (
-        "import resource, sys, photos\n"
+        "import resource, sys\n"
+        "from digits.reading import photos\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "try: photos.load(sys.argv[1])\n"
+        "try: photos.load_photo(sys.argv[1])\n"
         "except ValueError as error: print(error)\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
     )
@@ -150,9 +161,10 @@ def save_large(path, kind):
 )
 def test_the_largest_photos_taken_fit_into_memory(tmp_path, kind):
     code = (
-        "import resource, sys, photos\n"
+        "import resource, sys\n"
+        "from digits.reading import photos\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "print(photos.load(sys.argv[1])[0].size)\n"
+        "print(photos.load_photo(sys.argv[1]).pixels.size)\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
     )
     command = [sys.executable, "-c", code, save_large(tmp_path / "large", kind)]
@@ -164,33 +176,45 @@ def test_the_largest_photos_taken_fit_into_memory(tmp_path, kind):
 
 @pytest.mark.parametrize("shape", [(1, 3_000_000), (10, 1_500_000), (2_000_000, 2)])
 def test_a_thread_of_an_image_is_shrunk(tmp_path, shape):
-    photo, _ = photos.load(save(tmp_path / "a.png", np.zeros(shape, np.uint8)))
-    assert max(photo.shape) <= photos.MAX_SIDE
+    photo = photos.load_photo(save(tmp_path / "a.png", np.zeros(shape, np.uint8)))
+    assert max(photo.pixels.shape) <= photos.MAX_SIDE
 
 
 @pytest.mark.parametrize(
     "damage", [b"garbage", b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff"]
 )
-def test_damaged_exif_spoils_no_photo(tmp_path, page, damage):
+def test_a_photo_with_damaged_exif_is_read(tmp_path, page, damage):
     path = save(tmp_path / "a.jpg", page, exif=damage, quality=95)
-    assert_alike(photos.load(path)[0], page)
+    assert_alike(photos.load_photo(path), page)
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_exif_orientation_is_obeyed_beside_damaged_tags(tmp_path, page, orientation):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    exif[ExifTags.Base.XResolution] = 72.0
+    content = bytearray(exif.tobytes())
+    place = content.index(ExifTags.Base.XResolution.to_bytes(2, "big"))
+    content[place + 2 : place + 4] = (2).to_bytes(2, "big")  # text, it says
+    path = save(tmp_path / "a.jpg", page, exif=bytes(content), quality=95)
+    assert_alike(photos.load_photo(path), np.rot90(page, {3: 2, 6: 3}[orientation]))
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "is empty"),
-        (b"hello", "no image"),
-        (b"%PDF-1.4 ...", "no image"),
-        (b"\x89PNG\r\n\x1a\n", "no image"),
-        (b"\xff\xd8\xff\xe0", "no image"),
+        (b"hello", "not an image"),
+        (b"%PDF-1.4 ...", "not an image"),
+        (b"\x89PNG\r\n\x1a\n", "not an image"),
+        (b"\xff\xd8\xff\xe0", "not an image"),
     ],
 )
-def test_what_is_no_image_is_refused_by_name(tmp_path, content, said):
+def test_what_is_not_an_image_is_refused_by_name(tmp_path, content, message):
     path = tmp_path / "a.png"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=f"a.png .*{said}"):
-        photos.load(path)
+    with pytest.raises(ValueError, match=f"a.png .*{message}"):
+        photos.load_photo(path)
 
 
 @pytest.mark.parametrize(
@@ -205,34 +229,34 @@ def test_a_truncated_file_is_refused(tmp_path, suffix, compression, capfd):
     path = save(tmp_path / f"a.{suffix}", noise, mode, **options)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(ValueError, match=f"a.{suffix} is"):
-        photos.load(path)
+        photos.load_photo(path)
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"gone.png does not exist: expected an image"):
-        photos.load(tmp_path / "gone.png")
+        photos.load_photo(tmp_path / "gone.png")
 
 
 def test_a_folder_stands_for_the_images_in_it(tmp_path, page):
     for name in ("b.png", "a.JPG", "note.txt", "._b.png"):
         save(tmp_path / name, page, format="PNG")
-    found = photos.find([tmp_path, tmp_path / "x.png"])
+    found = photos.find_photos([tmp_path, tmp_path / "x.png"])
     assert [path.name for path in found] == ["a.JPG", "b.png", "x.png"]
 
 
 def test_a_folder_without_images_is_refused_when_its_turn_comes(tmp_path):
     (tmp_path / "empty").mkdir()
-    (path,) = photos.find([tmp_path / "empty"])
+    (path,) = photos.find_photos([tmp_path / "empty"])
     with pytest.raises(FileNotFoundError, match="empty has no images"):
-        photos.load(path)
+        photos.load_photo(path)
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "a\nb", "-"])
 def test_names_that_cannot_be_are_refused(name):
-    (path,) = photos.find([name])
+    (path,) = photos.find_photos([name])
     with pytest.raises((FileNotFoundError, ValueError)):
-        photos.load(path)
+        photos.load_photo(path)
 
 
 SEEDS = {}
@@ -250,20 +274,20 @@ for kind in ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF"):
     changes=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=12),
     kept=st.one_of(st.just(1.0), st.floats(0, 1)),
 )
-def test_no_damage_gets_past(tmp_path_factory, kind, changes, kept):
-    """Files with bytes changed or cut off are read as some image, or refused in words."""
+def test_damaged_files_are_read_or_refused_in_one_line(tmp_path_factory, kind, changes, kept):
+    """Whatever bytes are changed or cut off."""
     content = bytearray(SEEDS[kind])
     for place, value in changes:
         content[int(place * (len(content) - 1))] = value
     path = tmp_path_factory.getbasetemp() / "fuzzed"
     path.write_bytes(content[: int(kept * len(content))])
     try:
-        photo, scale = photos.load(path)
+        photo = photos.load_photo(path)
     except ValueError as error:
         assert "\n" not in str(error)
         assert "fuzzed" in str(error)
     else:
-        assert photo.dtype == np.uint8
-        assert photo.ndim == 3
-        assert photo.shape[2] == 3
-        assert scale >= 1
+        assert photo.pixels.dtype == np.uint8
+        assert photo.pixels.ndim == 3
+        assert photo.pixels.shape[2] == 3
+        assert photo.scale >= 1

@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+
+from digits.networks import Detections, load_detector, storage
+from digits.networks.detector import LARGEST, SMALLEST
+from digits.reading import detect
+from digits.reading.detect import Pyramid
+
+
+class Oracle:
+    """A detector that knows the digits: three cells say of each, one of them less sure."""
+
+    def __init__(self, boxes, labels, shape):
+        self.boxes, self.labels, self.shape = np.array(boxes, float), labels, shape
+        self.scales = []
+
+    def detect(self, page, min_score):
+        assert page.dtype == np.float32
+        scale = page.shape[1] / self.shape[1]
+        self.scales.append(scale)
+        sizes = (self.boxes[:, 2:] - self.boxes[:, :2]).max(axis=1, initial=0) * scale
+        said = []
+        for number in np.flatnonzero((sizes >= SMALLEST) & (sizes <= LARGEST)):
+            box = self.boxes[number] * scale
+            boxes = box + np.array([0, -1, 1])[:, None]
+            probabilities = np.eye(10)[[self.labels[number]] * 3]
+            said.append(Detections(boxes, np.array([0.99, 0.98, 0.98]), probabilities))
+        return Detections.concatenate(said)
+
+
+def test_digits_are_detected_where_they_are():
+    boxes = [[40, 40, 60, 70], [64, 40, 84, 70], [200, 100, 206, 130]]
+    page = np.zeros((480, 640), np.float32)
+    found = Pyramid(Oracle(boxes, [7, 7, 1], page.shape), page).full()
+    order = np.argsort(found.boxes[:, 0])
+    assert found.boxes[order] == pytest.approx(np.array(boxes), abs=0.5)
+    assert found.probabilities.argmax(axis=1)[order].tolist() == [7, 7, 1]
+    assert found.probabilities.sum(axis=1) == pytest.approx(np.ones(3))
+    assert found.scores.tolist() == [0.99] * 3
+
+
+@pytest.mark.parametrize("height", [16, 60, 200, 400])
+def test_digits_of_any_size_are_detected_once(height):
+    boxes = [[100, 50, 100 + height / 2, 50 + height]]
+    page = np.zeros((480, 640), np.float32)
+    found = Pyramid(Oracle(boxes, [5], page.shape), page).full()
+    assert found.boxes == pytest.approx(np.array(boxes), rel=0.05)
+    assert found.probabilities.argmax(axis=1).tolist() == [5]
+
+
+def test_digits_of_huge_pages_are_detected_on_a_smaller_copy():
+    page = np.zeros((2000, 3000), np.float32)
+    boxes = [[1000, 1000, 1050, 1080]]
+    oracle = Oracle(boxes, [5], page.shape)
+    assert Pyramid(oracle, page).full().boxes == pytest.approx(np.array(boxes), abs=3)
+    assert max(oracle.scales) ** 2 * page.size < detect.MAX_PIXELS
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 200), (16, 16)])
+def test_a_page_too_small_for_digits_has_none(shape):
+    page = np.ones(shape, np.float32)
+    for detector in (
+        Oracle(np.zeros((0, 4)), [], shape),
+        load_detector(storage.RELEASED_MODELS / "detector.keras"),
+    ):
+        found = Pyramid(detector, page).full()
+        assert (found.boxes.shape, found.scores.shape) == ((0, 4), (0,))
+        assert found.probabilities.shape == (0, 10)
+
+
+def test_the_detector_is_asked_once_at_each_scale():
+    page = np.zeros((960, 960), np.float32)
+    boxes = [[100, 100, 120, 130], [300, 300, 500, 600]]
+    oracle = Oracle(boxes, [1, 2], page.shape)
+    pyramid = Pyramid(oracle, page)
+    coarse = pyramid.coarse()
+    assert coarse.probabilities.argmax(axis=1).tolist() == [2]  # the small digit needs more pixels
+    assert oracle.scales and max(oracle.scales) ** 2 * page.size < detect.COARSE_PIXELS
+    assert len(pyramid.full()) == 2
+    assert len(oracle.scales) == len(set(oracle.scales))
+    asked = len(oracle.scales)
+    assert len(pyramid.coarse()) == 1 and len(pyramid.full()) == 2
+    assert len(oracle.scales) == asked
+
+
+def test_digits_that_cannot_be_larger_are_not_looked_for():
+    page = np.zeros((80, 120), np.float32)
+    oracle = Oracle([[10, 5, 50, 75]], [3], page.shape)
+    assert len(Pyramid(oracle, page, largest_digit=80).full()) == 1
+    assert oracle.scales == [1, 0.5]
+
+
+def make_detections(boxes, scores, labels):
+    return Detections(np.array(boxes, float), np.array(scores), np.eye(10)[labels])
+
+
+def test_boxes_that_overlap_much_are_fused_by_their_scores():
+    found = detect.fuse(
+        make_detections([[12, 10, 32, 50], [10, 10, 30, 50]], [0.6, 0.9], labels=[4, 9])
+    )
+    assert found.boxes == pytest.approx(np.array([[10.8, 10, 30.8, 50]]))
+    assert found.scores.tolist() == [0.9]
+    assert found.probabilities[0, [4, 9]] == pytest.approx([0.4, 0.6])
+
+
+def test_boxes_that_overlap_a_little_are_suppressed_by_the_surer_one():
+    boxes = [[10, 10, 30, 50], [18, 10, 38, 50], [28, 10, 48, 50]]
+    found = detect.fuse(make_detections(boxes, [0.7, 0.8, 0.9], labels=[1, 2, 3]))
+    assert found.probabilities.argmax(axis=1).tolist() == [3, 2]
+    assert found.boxes.tolist() == [boxes[2], boxes[1]]
+
+
+def test_boxes_inside_a_surer_one_are_suppressed():
+    boxes = [[10, 10, 50, 90], [15, 15, 25, 35]]
+    for scores, kept in (([0.9, 0.8], [1]), ([0.8, 0.9], [2, 1])):
+        found = detect.fuse(make_detections(boxes, scores, labels=[1, 2]))
+        assert found.probabilities.argmax(axis=1).tolist() == kept
+
+
+def test_grain_far_fainter_or_smaller_than_the_writing_is_not_a_digit():
+    page = np.ones((300, 300), np.float32)
+    boxes = np.array([[10, 10, 30, 50], [60, 10, 80, 50], [110, 10, 130, 50], [10, 100, 14, 108]])
+    boxes = np.concatenate([boxes, [[200, 200, 220, 240]]])
+    for index, (left, top, right, bottom) in enumerate(boxes):
+        page[top:bottom, (left + right) // 2 :][:, :2] = 0.2 if index < 4 else 0.95
+    kept = detect.select_written(page, make_detections(boxes, [0.99] * 5, range(5)))
+    assert kept.boxes.tolist() == boxes[:3].tolist()
+    assert kept.probabilities.argmax(axis=1).tolist() == [0, 1, 2]
+
+
+def test_doubtful_detections_are_not_digits():
+    page = np.ones((100, 100), np.float32)
+    page[10:50, 19:21] = page[10:50, 69:71] = 0.2
+    boxes = [[10, 10, 30, 50], [60, 10, 80, 50]]
+    kept = detect.select_written(page, make_detections(boxes, [0.8, 0.6], [1, 1]))
+    assert kept.boxes.tolist() == boxes[:1]
+    assert len(detect.select_written(page, make_detections(boxes, [0.5, 0.5], [1, 1]))) == 0

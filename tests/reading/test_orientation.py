@@ -1,0 +1,113 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from digits.networks import Detections, load_classifier, load_detector, storage
+from digits.reading import load_photo, orientation
+from digits.reading.orientation import Judgement, View
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def networks():
+    return (
+        load_detector(storage.RELEASED_MODELS / "detector.keras"),
+        load_classifier(storage.RELEASED_MODELS / "cnn.keras"),
+    )
+
+
+UPRIGHT, LIGHT, LEFT, RIGHT = View(False, 0), View(True, 0), View(False, 1), View(False, 3)
+
+
+@pytest.mark.parametrize(
+    ("worths", "chosen"),
+    [
+        ({UPRIGHT: 12}, UPRIGHT),
+        ({UPRIGHT: 0.8, LEFT: 10}, LEFT),  # a mark on its side looks like a sure digit
+        ({UPRIGHT: 0.8, RIGHT: 1.1}, UPRIGHT),  # so it does where the page is upright
+        ({RIGHT: 0.9}, RIGHT),
+        ({UPRIGHT: 3, LEFT: 3.2}, UPRIGHT),
+        ({UPRIGHT: 2.5, LEFT: 2.9}, LEFT),
+        ({UPRIGHT: 0.3, LIGHT: 0.9}, LIGHT),
+        ({}, UPRIGHT),
+    ],
+)
+def test_a_page_is_turned_for_clearly_more_digits(monkeypatch, worths, chosen):
+    def judge(view, _classifier=None):
+        return Judgement(worths.get(view, 0), 0.97, 0.5)
+
+    # A view stands for the page in it, and for its pyramid.
+    monkeypatch.setattr(View, "apply", lambda view, _page: view)
+    monkeypatch.setattr(orientation, "Pyramid", lambda _detector, view: view)
+    monkeypatch.setattr(orientation, "judge", judge)
+    page = np.ones((9, 9), np.float32)
+    assert orientation.choose_view(page, None, None) == (chosen, chosen)
+
+
+def make_pyramid(num_digits, probability):
+    """A page with as many 0s in a row, of that probability."""
+    boxes = np.array([[20.0 * i, 0, 20 * i + 10, 15] for i in range(num_digits)]).reshape(-1, 4)
+    probabilities = np.zeros((num_digits, 10))
+    probabilities[:, 0] = probability
+    detections = Detections(boxes, np.ones(num_digits), probabilities)
+    page = np.ones((15, 1000), np.float32)
+    page[:, ::10] = 0
+    return SimpleNamespace(page=page, coarse=lambda: detections)
+
+
+def test_a_few_sure_digits_are_worth_more_than_many_doubtful_ones():
+    def worth(num_digits, probability):
+        return orientation.judge(make_pyramid(num_digits, probability)).worth
+
+    assert worth(3, 0.98) > 2 * worth(12, 0.75) > 0
+    assert worth(1, 1.0) == 1
+    assert worth(50, 0.6) == worth(0, 1.0) == 0
+
+
+def test_a_judgement_says_how_sure_the_digits_are_and_whether_they_are_in_rows():
+    judged = orientation.judge(make_pyramid(4, 0.9))
+    assert judged.confidence == pytest.approx(0.9)
+    assert judged.share_in_rows == 1
+    assert orientation.judge(make_pyramid(0, 1.0)) == Judgement(0, 0, 0.5)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 3])
+def test_boxes_are_turned_back(turns):
+    page = np.zeros((30, 50), np.float32)
+    page[5:9, 10:17] = 1
+    view = View(False, turns)
+    rows, columns = np.nonzero(view.apply(page))
+    box = np.array([[columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]])
+    assert view.turn_back(box, page.shape).tolist() == [[10, 5, 17, 9]]
+    everything = np.array([[-9, -9, 99, 99]])
+    assert view.turn_back(everything, page.shape).tolist() == [[0, 0, 50, 30]]
+
+
+def test_an_inverted_view_exchanges_light_and_dark():
+    page = np.array([[0.25, 1.0]], np.float32)
+    assert View(True, 1).apply(page).tolist() == [[0.0], [0.75]]
+
+
+@pytest.mark.parametrize("is_inverted", [False, True])
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.8])
+def test_paper_on_a_desk_is_not_taken_for_chalk(networks, is_inverted, share):
+    """The desk is dark, or light under dark paper; the digits show which is ink."""
+    note = load_photo(ROOT / "examples" / "note.jpg")
+    width = int(note.pixels.shape[1] * share)
+    card = np.float32(Image.fromarray(note.pixels[:430, :560]).convert("L").resize(
+        (width, int(width * 0.77))
+    ))  # fmt: skip
+    page = np.full((700, 900), 25 / 255, np.float32)
+    page[60 : 60 + card.shape[0], 80 : 80 + card.shape[1]] = card / 255
+    view, _ = orientation.choose_view(1 - page if is_inverted else page, *networks)
+    assert view == View(is_inverted, 0)
+
+
+@pytest.mark.parametrize("is_inverted", [False, True])
+def test_without_a_sure_digit_the_ink_is_what_there_is_less_of(networks, is_inverted):
+    page = np.full((200, 300), 0.16, np.float32)
+    page[50:52, 20:280] = 0.9
+    view, _ = orientation.choose_view(page if is_inverted else 1 - page, *networks)
+    assert view == View(is_inverted, 0)
