@@ -84,8 +84,8 @@ LESSONS = (
         "cnn_mistakes.png",
         "Worst mistakes of the cnn",
         "The convolutional network looks for patterns in small patches of the image, wherever they "
-        "are, and then for patterns of these patterns. It makes less than half as many mistakes as "
-        "the dense network.",
+        "are, and then for patterns of these patterns. It makes fewer than half as many mistakes "
+        "as the dense network.",
     ),
     Lesson(
         "dense_tiny_cnn_robustness.png",

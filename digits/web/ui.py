@@ -240,4 +240,4 @@ def _friendly_errors() -> Iterator[None]:
         yield
     except (ValueError, OSError) as error:
         sentence = " ".join(str(error).split()).rstrip(".")
-        raise gr.Error(f"{sentence}.", title="Reading failed", print_exception=False) from None
+        raise gr.Error(f"{sentence}.", print_exception=False) from None
