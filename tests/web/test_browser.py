@@ -81,14 +81,20 @@ def test_a_drawn_seven_is_read_as_seven(open_page, options):
         "() => { window.moved = []; new PerformanceObserver((list) => { for (const entry of"
         " list.getEntries()) moved.push(entry.value); }).observe({type: 'layout-shift'}) }"
     )
+    places = (
+        "#reading, #answers section, #answers img.attribution, #answers table, #answers .legend"
+    )
+    boxes = [each.bounding_box() for each in page.locator(places).all()]
     draw(page, 7)
     expect_reading(page, "7")
+    assert [each.bounding_box() for each in page.locator(places).all()] == boxes
     for network in ("dense", "tiny", "cnn"):
         section = page.locator("#answers section", has=page.get_by_role("heading", name=network))
         assert section.locator(".answer b").inner_text() == "7"
         assert section.locator("tr").count() == 10
         assert "for and against the prediction 7" in section.locator("img").get_attribute("alt")
-    assert sum(page.evaluate("window.moved")) < 0.001  # browsers call 0.1 good
+    # Browsers call 0.1 good. Answers to half a stroke have words of other widths, which count.
+    assert sum(page.evaluate("window.moved")) < 0.005
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
