@@ -1,4 +1,6 @@
-"""Times the page of app.py, a stroke's answer in a browser and many clients at once; pictures it.
+"""Times the page of app.py: the answer to a stroke in a browser, and many clients at once.
+
+It also takes the screenshot plots/released/page.png.
 
 python -m benchmarks.page_speed (4 minutes; needs requirements-dev.txt and chromium)
 """
@@ -18,13 +20,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-ROOT = Path(__file__).parent.parent
-
 from digits import cli, files
 
+ROOT = Path(__file__).parent.parent
 NUM_STROKES = 40
 SCREENSHOT = ROOT / "plots" / "released" / "page.png"
-# Since a stroke's end, until the page last changed what it says of it.
+# Notes when a stroke ended and when the page last changed its answer.
 WATCH = """() => {
     window.ended = 0; window.changed = 0;
     window.addEventListener('pointerup', () => { window.ended = performance.now(); }, true);
@@ -35,8 +36,8 @@ WATCH = """() => {
 }"""
 
 
-def serve(port):
-    """Start app.py; returns its process once it answers."""
+def start_page(port: int) -> subprocess.Popen:
+    """Start app.py; returns its process once the page can be opened."""
     command = [sys.executable, "-u", ROOT / "app.py", "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     for line in process.stdout:
@@ -45,25 +46,25 @@ def serve(port):
     raise RuntimeError("app.py did not start")
 
 
-def read_memory(pid):
-    """Memory that a process has in use, MB, and its threads."""
+def read_memory(pid: int) -> tuple[int, int]:
+    """Memory that a process has in use, in MB, and the number of its threads."""
     status = Path(f"/proc/{pid}/status").read_text()
     resident, threads = (re.search(rf"{key}:\s+(\d+)", status)[1] for key in ("VmRSS", "Threads"))
     return round(int(resident) / 1024), int(threads)
 
 
-def time_strokes(url, rng):
-    """Draw at random, up to four strokes a drawing, time each answer, and picture the page.
+def time_strokes(url: str, rng: np.random.Generator) -> list[float]:
+    """Draw at random, up to four strokes a drawing, time each answer, and take the screenshot.
 
     Returns:
-        list of milliseconds from a stroke's end to the last change on the page within two seconds;
-        below 0 if all was said before it ended.
+        Milliseconds from the end of each stroke to the last change on the page within two seconds;
+        below 0 if the page did not change after the end, as the answer was there before.
     """
     from playwright.sync_api import sync_playwright
 
     names = ("chromium", "chromium-browser", "google-chrome")
     chromium = next(filter(None, map(shutil.which, names)))
-    times = []
+    times: list[float] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1100, "height": 800})
@@ -88,7 +89,7 @@ def time_strokes(url, rng):
     return times
 
 
-def show_digits(page, box):
+def show_digits(page, box: dict) -> None:
     """Draw a 3, a 7 and a 5 on the cleared canvas."""
     page.get_by_role("button", name="Clear").click()
     turn = np.linspace(0, 1, 30)
@@ -107,8 +108,8 @@ def show_digits(page, box):
     time.sleep(2)
 
 
-def draw_stroke(page, corners, steps):
-    """Draw a line from corner to corner with the mouse, in so many steps each."""
+def draw_stroke(page, corners: np.ndarray, steps: int) -> None:
+    """Draw lines from corner to corner with the mouse, each in so many steps."""
     page.mouse.move(*corners[0])
     page.mouse.down()
     for corner in corners[1:]:
@@ -116,29 +117,35 @@ def draw_stroke(page, corners, steps):
     page.mouse.up()
 
 
-def load(url, folder, num_clients, seconds):
-    """Let clients ask one after the other, nine drawings to a photo each.
+def load(
+    url: str, folder: Path, num_clients: int, seconds: float
+) -> tuple[dict[str, list[float]], list[str]]:
+    """Let clients send requests without pause, nine drawings to a photo.
 
     Returns:
-        `(times, errors)`: dict of lists of seconds by what was asked, and list of texts.
+        Seconds of each request by endpoint, and texts of errors and of wrong answers.
     """
     from gradio_client import Client, handle_file
 
     canvas = Image.new("RGB", (480, 320), "white")
     ImageDraw.Draw(canvas).line([(150, 60), (300, 60), (215, 270)], "black", 18)
     canvas.save(folder / "seven.png")
-    times, errors = {"read_drawing": [], "read_photo": []}, []
+    times: dict[str, list[float]] = {"read_drawing": [], "read_photo": []}
+    errors: list[str] = []
 
     def ask(client, number):
         while time.perf_counter() < end:
             number += 1
-            kind = "read_photo" if number % 10 == 0 else "read_drawing"
-            path = ROOT / "examples" / "note.jpg" if kind == "read_photo" else folder / "seven.png"
+            is_photo = number % 10 == 0
+            kind = "read_photo" if is_photo else "read_drawing"
+            path = ROOT / "examples" / "note.jpg" if is_photo else folder / "seven.png"
             start = time.perf_counter()
             try:
                 answer = client.predict(handle_file(str(path)), api_name=f"/{kind}")
-                right = answer[1].startswith("31") if kind == "read_photo" else "cnn" in answer
-                if not right:
+                is_correct = (
+                    answer[1].startswith("31") if is_photo else answer["cnn"]["text"] == "7"
+                )
+                if not is_correct:
                     errors.append(str(answer)[:200])
             except Exception as error:
                 errors.append(f"{type(error).__name__}: {error}"[:200])
@@ -156,14 +163,14 @@ def load(url, folder, num_clients, seconds):
     return times, errors
 
 
-def main(argv=None):
-    """Time strokes, then three equal loads in a row, and write the figures."""
+def main(argv: list[str] | None = None) -> None:
+    """Time strokes, then three equal loads in a row, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clients", type=cli.whole_number(1), default=20)
     parser.add_argument("--seconds", type=cli.positive_number, default=30)
     parser.add_argument("--port", type=cli.whole_number(1, 65535), default=7899)
     args = parser.parse_args(argv)
-    process = serve(args.port)
+    process = start_page(args.port)
     url = f"http://127.0.0.1:{args.port}"
     try:
         strokes = time_strokes(url, np.random.default_rng(0))
@@ -184,7 +191,7 @@ def main(argv=None):
                 times, errors = load(url, Path(folder), args.clients, args.seconds)
                 wall = time.perf_counter() - before
             memory, threads = read_memory(process.pid)
-            row = {"errors": len(errors), "memory_mb": memory, "threads": threads}
+            row: dict[str, float] = {"errors": len(errors), "memory_mb": memory, "threads": threads}
             row["requests_per_second"] = round(sum(map(len, times.values())) / wall, 1)
             for kind, values in times.items():
                 row[f"{kind}_s_median"] = round(statistics.median(values), 3)

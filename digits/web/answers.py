@@ -1,161 +1,232 @@
-"""Turns what the networks answer to a drawing into HTML for the page."""
+"""Turns the predictions for a drawing into plain values for programs and HTML for the page."""
 
-import base64
+from __future__ import annotations
+
+import dataclasses
 import html
 import io
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from matplotlib.colors import to_rgb
 from PIL import Image
 
-from digits import plotting
+from digits import files, plotting
+from digits.mnist import IMAGE_SHAPE, NUM_CLASSES
+from digits.reading.canvas import CanvasReading
 
-INK = 0.25  # how dark ink without a say is drawn, so that the digit can be seen
+INK = 0.25  # darkness of ink whose attribution is 0, so that the whole digit can be seen
 
 
-def describe(answers, thresholds):
-    """Describe answers as plain values, ready for JSON.
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """What a network predicts for one digit of a drawing.
 
-    Args:
-        answers: dict of probabilities, float arrays of shape (n, 10), by name of the network.
-        thresholds: dict by name of the probability below which the network is not sure.
-
-    Returns:
-        dict by name of `text`, the digits, and `digits`, dicts of `label`, `probability`, `sure`
-        and `probabilities` (of 0 to 9).
+    Attributes:
+        label: the predicted digit.
+        probability: of the label.
+        is_sure: whether the probability is at least the network's threshold.
+        probabilities: of the digits 0 to 9.
     """
-    return {
-        name: {
-            "text": "".join(map(str, probabilities.argmax(axis=1))),
+
+    label: int
+    probability: float
+    is_sure: bool
+    probabilities: tuple[float, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What a network predicts for all digits of a drawing, in reading order.
+
+    Attributes:
+        predictions: one a digit.
+    """
+
+    predictions: tuple[Prediction, ...]
+
+    @property
+    def text(self) -> str:
+        """The predicted digits."""
+        return "".join(str(prediction.label) for prediction in self.predictions)
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether all predictions are sure."""
+        return all(prediction.is_sure for prediction in self.predictions)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON; probabilities are rounded to four places."""
+        return {
+            "text": self.text,
             "digits": [
                 {
-                    "label": int(row.argmax()),
-                    "probability": round(float(row.max()), 4),
-                    "sure": bool(row.max() >= thresholds[name]),
-                    "probabilities": [round(float(value), 4) for value in row],
+                    "label": prediction.label,
+                    "probability": round(prediction.probability, 4),
+                    "is_sure": prediction.is_sure,
+                    "probabilities": [round(value, 4) for value in prediction.probabilities],
                 }
-                for row in probabilities
+                for prediction in self.predictions
             ],
         }
-        for name, probabilities in answers.items()
+
+
+def make_answers(
+    probabilities: Mapping[str, np.ndarray], thresholds: Mapping[str, float]
+) -> dict[str, Answer]:
+    """Make each network's answer from its probabilities.
+
+    Args:
+        probabilities: float arrays of shape (n, 10) by name of the network.
+        thresholds: by the same names, the probability of the predicted digit from which a
+            prediction is sure.
+
+    Returns:
+        Answers by the same names.
+    """
+    return {
+        name: Answer(
+            tuple(
+                Prediction(
+                    label=int(row.argmax()),
+                    probability=float(row.max()),
+                    is_sure=bool(row.max() >= thresholds[name]),
+                    probabilities=tuple(map(float, row)),
+                )
+                for row in rows
+            )
+        )
+        for name, rows in probabilities.items()
     }
 
 
-def format_reading(answers, thresholds):
-    """Say in a sentence what is read, by whom if they differ; HTML."""
-    described = describe(answers, thresholds)
-    texts = {name: answer["text"] for name, answer in described.items()}
-    if not any(texts.values()):
-        return "<p>Draw a digit, or several.</p>"
-    if len(set(texts.values())) > 1:
-        said = ", ".join(
-            f"{name} <span class='digits'>{text}</span>" for name, text in texts.items()
-        )
-        return f"<p>They disagree: {said}</p>"
-    (text,) = set(texts.values())
-    unsure = [
-        name
-        for name, answer in described.items()
-        if not all(digit["sure"] for digit in answer["digits"])
-    ]
-    said = f"<span class='digits'>{text}</span>"
-    if not unsure:
-        return f"<p>This is {said}</p>"
-    who = f"{' and '.join(unsure)} {'is' if len(unsure) == 1 else 'are'} not"
-    who = "none of them is" if len(unsure) == len(texts) else who
-    return f"<p>Perhaps {said}, but {who} sure</p>"
-
-
-def format_answers(images, answers, explained, shares):
-    """Show each digit as the networks see it, and all that they say of one of them.
+def format_summary(answers: Mapping[str, Answer]) -> str:
+    """Say in one sentence of HTML what is predicted, and by which network where they differ.
 
     Args:
-        images: float array of shape (n, 28, 28), 0 to 1; n may be 0.
-        answers: as of `describe`.
-        explained: index of the digit that is shown in full.
-        shares: dict by name of float arrays of shape (28, 28), as of `explain.attribute`.
+        answers: as `make_answers` returns.
+    """
+    texts = {name: f"<span class='digits'>{answer.text}</span>" for name, answer in answers.items()}
+    if not any(answer.text for answer in answers.values()):
+        return "<p>Draw a digit, or several.</p>"
+    if len(set(texts.values())) > 1:
+        predicted = ", ".join(f"{name} {text}" for name, text in texts.items())
+        return f"<p>The networks disagree: {predicted}</p>"
+    text = next(iter(texts.values()))
+    unsure = [name for name, answer in answers.items() if not answer.is_sure]
+    if not unsure:
+        return f"<p>This is {text}</p>"
+    who = f"{' and '.join(unsure)} {'is' if len(unsure) == 1 else 'are'} not"
+    who = "none of the networks is" if len(unsure) == len(texts) else who
+    return f"<p>Perhaps {text}, but {who} sure</p>"
+
+
+def format_answers(reading: CanvasReading, answers: Mapping[str, Answer]) -> str:
+    """Show each digit with its predictions, and one digit with probabilities and attributions.
+
+    Args:
+        reading: of a drawing; it may have no digits.
+        answers: of the same drawing, as `make_answers` returns.
 
     Returns:
-        HTML that takes the same room whatever the answers are.
+        HTML that takes the same room whatever was drawn.
     """
-    strip = [_format_digit(image, answers, index, explained) for index, image in enumerate(images)]
-    networks = [
-        _format_network(name, answers[name][explained], images[explained], shares[name])
-        if len(images)
-        else _format_network(name, np.zeros(10), np.zeros((28, 28)), np.zeros((28, 28)))
-        for name in answers
+    images, explained = reading.images, reading.explained
+    items = [
+        _format_digit(images[index], answers, index, explained) for index in range(len(images))
     ]
-    chosen = f"number {explained + 1}, the least sure" if len(images) > 1 else "the digit"
+    sections = [
+        _format_network(
+            name,
+            answer.predictions[explained],
+            images[explained],
+            reading.attributions[name],
+        )
+        if len(images)
+        else _format_network(name, None, np.zeros(IMAGE_SHAPE), np.zeros(IMAGE_SHAPE))
+        for name, answer in answers.items()
+    ]
+    shown = f"digit {explained + 1}, the least sure" if len(images) > 1 else "the digit"
     return (
-        f"<ul class='strip' tabindex='0' aria-label='What the networks see'>{''.join(strip)}</ul>"
-        f"<div class='networks'>{''.join(networks)}</div>"
-        f"<p class='legend'>Pictures: {chosen}, in 28x28 pixels. "
-        "<span class='for'>Blue</span> ink speaks for the answer, "
-        "<span class='against'>orange</span> ink against it; the figures are by how much, in log "
-        "odds against all other digits. Bars: how likely each digit is.</p>"
+        "<ul class='strip' tabindex='0' aria-label='Predictions for each digit'>"
+        f"{''.join(items)}</ul>"
+        f"<div class='networks'>{''.join(sections)}</div>"
+        f"<p class='legend'>Images: {shown}, as the networks receive it (28&times;28 pixels). "
+        "<span class='for'>Blue</span> pixels speak for the prediction, "
+        "<span class='against'>orange</span> pixels against it; the numbers are their sums, in "
+        "log-odds of the predicted digit. Bars: the probability of each digit.</p>"
     )
 
 
-def _format_digit(image, answers, index, explained):
-    said = "<br>".join(f"{name} {row[index].argmax()}" for name, row in answers.items())
+def _format_digit(
+    image: np.ndarray, answers: Mapping[str, Answer], index: int, explained: int
+) -> str:
+    predicted = "<br>".join(
+        f"{name} {answer.predictions[index].label}" for name, answer in answers.items()
+    )
     kind = " class='explained'" if index == explained else ""
-    return (
-        f"<li{kind}><img src='{_to_url(_paint_ink(image))}' alt='Digit {index + 1}, 28x28 pixels'>"
-        f"{said}</li>"
-    )
+    url = _to_url((255 * (1 - image)).astype(np.uint8))
+    return f"<li{kind}><img src='{url}' alt='Digit {index + 1}, 28x28 pixels'>{predicted}</li>"
 
 
-def _format_network(name, probabilities, image, shares):
-    answer, share, alt = "&nbsp;", "&nbsp;", "Nothing drawn yet"
-    if image.any():
-        label = int(probabilities.argmax())
-        sure = plotting.format_probability(probabilities[label])
-        answer = f"<b>{label}</b> {html.escape(sure)}"
-        supporting, opposing = shares[shares > 0].sum(), -shares[shares < 0].sum()
-        share = (
+def _format_network(
+    name: str, prediction: Prediction | None, image: np.ndarray, attribution: np.ndarray
+) -> str:
+    answer, sums, alt = "&nbsp;", "&nbsp;", "Nothing drawn yet"
+    if prediction is not None:
+        probability = html.escape(plotting.format_probability(prediction.probability))
+        answer = f"<b>{prediction.label}</b> {probability}"
+        supporting, opposing = (
+            attribution[attribution > 0].sum(),
+            -attribution[attribution < 0].sum(),
+        )
+        sums = (
             f"<span class='for'>for +{supporting:.1f}</span><br>"
             f"<span class='against'>against &minus;{opposing:.1f}</span>"
         )
-        alt = f"The pixels that speak for and against {label}, to the {name} network"
+        alt = f"Pixels for and against the prediction {prediction.label} of the {name} network"
     rows = "".join(
-        f"<tr><th scope='row'>{digit}</th><td class='bar'>"
-        f"<span style='width:{100 * value:.1f}%'></span></td>"
-        f"<td>{html.escape(plotting.format_probability(value)) if image.any() else ''}</td></tr>"
-        for digit, value in enumerate(probabilities)
+        _format_row(digit, None if prediction is None else prediction.probabilities[digit])
+        for digit in range(NUM_CLASSES)
     )
     return (
         f"<section><h2>{name}</h2><p class='answer'>{answer}</p>"
-        f"<img class='seen' src='{_to_url(paint_shares(image, shares))}' alt='{alt}'>"
-        f"<p class='share'>{share}</p>"
+        f"<img class='attribution' src='{_to_url(paint_attribution(image, attribution))}' "
+        f"alt='{alt}'><p class='sums'>{sums}</p>"
         f"<table aria-label='Probability of each digit, {name} network'>{rows}</table></section>"
     )
 
 
-def paint_shares(image, shares):
-    """Paint an image's ink in blue where it speaks for a digit, in orange where against it.
+def _format_row(digit: int, probability: float | None) -> str:
+    text = "" if probability is None else html.escape(plotting.format_probability(probability))
+    return (
+        f"<tr><th scope='row'>{digit}</th><td class='bar'>"
+        f"<span style='width:{100 * (probability or 0):.1f}%'></span></td><td>{text}</td></tr>"
+    )
+
+
+def paint_attribution(image: np.ndarray, attribution: np.ndarray) -> np.ndarray:
+    """Paint an image's pixels in blue where they speak for a digit, in orange where against it.
 
     Args:
-        image: float array of shape (28, 28), 0 to 1.
-        shares: float array of shape (28, 28), as of `explain.attribute`.
+        image: float array of shape (28, 28), 0 paper to 1 ink.
+        attribution: float array of shape (28, 28), above 0 for the digit and below 0 against it.
 
     Returns:
-        uint8 array of shape (28, 28, 3): white paper, grey ink, the strongest share in full colour.
+        uint8 array of shape (28, 28, 3): white paper, grey ink, the pixel with the strongest
+        attribution in full colour.
     """
-    strength = np.abs(shares) / max(np.abs(shares).max(), 1e-9)
-    strength = np.sqrt(strength)[..., None]  # small shares are many, and should be seen
+    strength = np.abs(attribution) / max(np.abs(attribution).max(), 1e-9)
+    strength = np.sqrt(strength)[..., None]  # most pixels have little, which should be visible
     grey = 1 - INK * np.asarray(image)[..., None]
-    color = np.where(shares[..., None] > 0, _to_rgb(plotting.BLUE), _to_rgb(plotting.VERMILLION))
-    return np.uint8(np.round(255 * ((1 - strength) * grey + strength * color)))
+    colour = np.where(
+        attribution[..., None] > 0, to_rgb(plotting.BLUE), to_rgb(plotting.VERMILLION)
+    )
+    return np.round(255 * ((1 - strength) * grey + strength * colour)).astype(np.uint8)
 
 
-def _paint_ink(image):
-    return np.uint8(255 * (1 - image))
-
-
-def _to_rgb(color):
-    return np.array([int(color[start : start + 2], 16) / 255 for start in (1, 3, 5)])
-
-
-def _to_url(pixels):
+def _to_url(pixels: np.ndarray) -> str:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    return files.png_url(file.getvalue())

@@ -1,107 +1,132 @@
-"""Writes the Learn tab of the page: the released networks' results and figures, explained."""
+"""Writes the Learn tab of the page: results and figures of the released networks, explained."""
 
-import base64
+import dataclasses
 import html
 import json
-from pathlib import Path
 
+from digits import files
 from digits.evaluation import metrics
+from digits.mnist import NETWORKS
 from digits.networks.storage import RELEASED_MODELS
 
-FIGURES = Path(__file__).parents[2] / "plots" / "released"
-NETWORKS = {
-    "dense": "every unit sees every pixel: 784-128-64-10",
-    "tiny": "few convolutions, which look at patches of the image",
-    "cnn": "many convolutions",
-}
+FIGURES = files.shipped("plots/released")
 INTRODUCTION = (
-    "A network is a long sum that was not written but learned: it was shown 55,000 handwritten "
-    "digits and what they are (MNIST), again and again, and its weights were changed a little each "
-    "time until its answers fitted. It does not know what a digit is, only how those looked; so it "
-    "answers with a digit whatever it is shown, and the Draw tab shows how sure it is and why."
+    "A neural network computes its prediction from the pixels of an image and from many weights. "
+    "Nobody chose these weights: training showed the network 55,000 handwritten digits with their "
+    "labels (MNIST), many times, and changed the weights a little each time so that the "
+    "predictions came closer to the labels. A network predicts a digit for every image, even for "
+    "one that shows no digit. The Draw tab therefore shows the probability of each digit, and "
+    "which pixels speak for and against the prediction."
 )
-LESSONS = [
-    (
+
+
+@dataclasses.dataclass(frozen=True)
+class Lesson:
+    """A figure and what it shows.
+
+    Attributes:
+        figure: name of a PNG in `FIGURES`.
+        heading: its heading, which is also the image's text alternative.
+        text: a few sentences.
+    """
+
+    figure: str
+    heading: str
+    text: str
+
+
+LESSONS = (
+    Lesson(
         "dense_network.png",
-        "The network",
-        "Each of the 784 pixels is multiplied by a weight for each of 128 units, which add up what "
-        "they get and pass it on if it is above zero; 64 more units and ten outputs do the same, "
-        "and the largest output is the answer.",
+        "Layers of the dense network",
+        "The first layer has 128 units. Each unit multiplies the 784 pixels by weights of its own, "
+        "adds up the products, and passes the sum on if it is positive. The second layer does the "
+        "same with 64 units. The last layer has ten outputs, one for each digit; the digit with "
+        "the largest output is the prediction.",
     ),
-    (
+    Lesson(
         "dense_weights.png",
-        "What its first layer looks for",
-        "Each square is one unit's 784 weights: ink on blue pixels makes it speak up, ink on "
-        "orange ones keeps it silent; nobody drew these patterns, training found them.",
+        "Weights of the first layer",
+        "Each square shows the 784 weights of one unit. Ink on blue pixels increases the unit's "
+        "output, and ink on orange pixels decreases it. Nobody designed these patterns: they are "
+        "a result of training.",
     ),
-    (
+    Lesson(
         "dense_accuracy.png",
-        "How it learned",
-        "In each epoch it sees all 55,000 training images once, warped anew, and each weight is "
-        "nudged to where the mistakes get fewer, and to the answers of a better network, its "
-        "teacher; the dashed line, of images it does not train on, rises too: it learned digits, "
-        "not just these images.",
+        "Accuracy during training",
+        "In each epoch, the network is trained on all 55,000 training images once, each warped at "
+        "random. Training changes the weights so that the predictions come closer to the labels, "
+        "and to the predictions of a more accurate network, the teacher. The dashed line shows "
+        "the accuracy on validation images, which are not used for training. It rises too, so the "
+        "network has not merely memorized the training images.",
     ),
-    (
+    Lesson(
         "dense_confusion_matrix.png",
-        "Which digits it confuses",
-        "A row is what was written and a column what was read: on the diagonal it is right, and "
-        "the darkest other squares are the pairs that look most alike to it, such as 4 and 9.",
+        "Confusion matrix",
+        "Each row is a true digit and each column a predicted digit, so correct predictions are "
+        "on the diagonal. The darkest of the other squares show which digits the network confuses "
+        "most often, such as 4 and 9.",
     ),
-    (
+    Lesson(
         "dense_embedding.png",
-        "How it sees the digits before it decides",
-        "Its last 64 units give each image a place; these are the two directions in which the "
-        "places differ most, and mistakes (crosses) lie where two digits meet.",
+        "Output of the last hidden layer",
+        "The last hidden layer turns each image into 64 numbers. The figure shows the two "
+        "directions in which these numbers vary most (principal component analysis). Most wrong "
+        "predictions (crosses) lie where the images of two digits overlap.",
     ),
-    (
+    Lesson(
         "dense_mistakes.png",
-        "The hardest test images for the dense network",
-        "Of 10,000 it misses these most surely; on some of them, so would you.",
+        "Worst mistakes of the dense network",
+        "Of the 10,000 test images, these are the wrong predictions for which the network gave "
+        "the true digit the lowest probability. Some of them are difficult for people too.",
     ),
-    (
+    Lesson(
         "cnn_mistakes.png",
-        "The hardest test images for the CNN",
-        "The convolutional network looks at small patches, wherever they are, and then at patches "
-        "of patches, which leaves it with less than half as many mistakes.",
+        "Worst mistakes of the cnn",
+        "The convolutional network looks for patterns in small patches of the image, wherever they "
+        "are, and then for patterns of these patterns. It makes fewer than half as many mistakes "
+        "as the dense network.",
     ),
-    (
+    Lesson(
         "dense_tiny_cnn_robustness.png",
-        "Where they break",
-        "All three trained on digits that were warped, blurred, covered and sprinkled with noise, "
-        "so such digits trouble them little; turned by 40 degrees, a digit may be another one.",
+        "Robustness to degraded images",
+        "All three networks were trained on digits that were warped, blurred, partly covered and "
+        "noisy, so such images reduce their accuracy only a little. A digit that is rotated by 40 "
+        "degrees is misread more often: it can look like another digit.",
     ),
-]
+)
 
 
-def format_lessons():
+def format_lessons() -> str:
     """Format results and figures as HTML that needs no other file.
 
     Raises:
         OSError: a released figure or result is missing.
     """
-    parts = [f"<h2>What the networks do</h2><p>{INTRODUCTION}</p>", _format_results()]
-    for name, heading, sentence in LESSONS:
-        picture = base64.b64encode((FIGURES / name).read_bytes()).decode()
+    parts = [f"<h2>How the networks work</h2><p>{INTRODUCTION}</p>", _format_results()]
+    for lesson in LESSONS:
+        url = files.png_url((FIGURES / lesson.figure).read_bytes())
         parts.append(
-            f"<figure><h3>{heading}</h3><figcaption>{html.escape(sentence)}</figcaption>"
+            f"<figure><h3>{lesson.heading}</h3><figcaption>{html.escape(lesson.text)}</figcaption>"
             f"<div class='wide' tabindex='0' role='group' aria-label='Figure'>"
-            f"<img src='data:image/png;base64,{picture}' alt='{heading}'></div></figure>"
+            f"<img src='{url}' alt='{lesson.heading}'></div></figure>"
         )
     return "".join(parts)
 
 
-def _format_results():
+def _format_results() -> str:
     rows = ""
-    for name, kind in NETWORKS.items():
-        results = json.loads((RELEASED_MODELS / f"{name}.json").read_text(encoding="utf-8"))
+    for name, description in NETWORKS.items():
+        training = json.loads((RELEASED_MODELS / f"{name}.json").read_text(encoding="utf-8"))
+        path = RELEASED_MODELS / f"{name}_results.json"
+        results = json.loads(path.read_text(encoding="utf-8"))
         accuracy = metrics.format_accuracy(results["num_correct"], results["num_images"])
         rows += (
-            f"<tr><th scope='row'>{name}</th><td>{kind}</td>"
-            f"<td>{results['num_parameters']:,}</td><td>{accuracy}</td></tr>"
+            f"<tr><th scope='row'>{name}</th><td>{html.escape(description)}</td>"
+            f"<td>{training['num_parameters']:,}</td><td>{accuracy}</td></tr>"
         )
     return (
-        "<div class='wide'><table><caption>On 10,000 test images that none of them trained on"
-        "</caption><tr><th scope='col'>network</th><th scope='col'>made of</th>"
-        f"<th scope='col'>weights</th><th scope='col'>right</th></tr>{rows}</table></div>"
+        "<div class='wide'><table><caption>Accuracy on 10,000 test images, which were not used for "
+        "training</caption><tr><th scope='col'>network</th><th scope='col'>description</th>"
+        f"<th scope='col'>parameters</th><th scope='col'>accuracy</th></tr>{rows}</table></div>"
     )

@@ -1,22 +1,31 @@
-"""Refuses what a page's server should not be sent, before Gradio sees it."""
+"""ASGI middleware that refuses requests before Gradio sees them, and bounds what they store."""
 
+from __future__ import annotations
+
+import dataclasses
 import os
 import re
 import time
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
 import anyio
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_UPLOAD = 20 * 1024**2  # bytes of a file
 MAX_REQUEST = 1_500_000  # bytes of any other request: a drawing, as text
 FORM = 10_000  # bytes that a form adds to a file
-MAX_STORED = 500_000_000  # bytes of files sent and shown
+MAX_STORED = 500_000_000  # bytes of uploads and results
 MAX_AGE = 600  # seconds until they are deleted
 MAX_THREADS = 8  # that read and write them
-# Gradio would fetch pages of other hosts for whoever asks, and write a file for each link.
+# Paths at which Gradio fetches pages of other hosts for whoever asks, or writes a file per link.
 REFUSED = re.compile(r"/gradio_api/(file[=/]\s*https?:|proxy=|deep_link)", re.IGNORECASE)
-# Whatever a library's page may ask for, the browser is told to load nothing from elsewhere.
+# Whatever Gradio's page may ask for, the browser is told to load nothing from other hosts.
 HEADERS = {
     "content-security-policy": "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; "
     "form-action 'self'; base-uri 'self'; frame-ancestors 'none'",
@@ -25,90 +34,127 @@ HEADERS = {
 }
 
 
-def guard(app, stored, hosts):
-    """Wrap a web application: requests and storage of bounded size, no other hosts or sites.
+def build(stored: Path, hosts: Sequence[str] | None) -> list[Middleware]:
+    """List the middleware of the page's server, outermost first.
 
     Args:
-        app: ASGI application.
-        stored: folder of the files that it keeps; what lies there now is never deleted.
-        hosts: names that the server may be called by, in lower case and without a port, so that
-            no other site's name can be made to lead here; None for any.
+        stored: folder of uploads and results.
+        hosts: names that the server may be called by, without a port, so that another site cannot
+            make its own name lead to this server (DNS rebinding); None for any.
 
     Returns:
-        ASGI application.
+        List for the `middleware` argument of a Starlette application.
     """
-    kept = {path for path, _ in _list_files(stored)}
-    arriving = 0
+    # Starlette before 1.8 refuses [::1]; requirements-web.txt asks for a later one.
+    own = [Middleware(SecurityHeaders), Middleware(RequestLimits, stored)]
+    if hosts is None:
+        return own
+    return [Middleware(TrustedHostMiddleware, list(hosts), www_redirect=False), *own]
 
-    async def guarded(scope, receive, send):
-        nonlocal arriving
-        if scope["type"] != "http":
-            return await app(scope, receive, send)
-        # Of the event loop that runs, so it cannot be set before there is one.
-        anyio.to_thread.current_default_thread_limiter().total_tokens = MAX_THREADS
-        refusal = refuse(scope, hosts)
-        length = 0
-        if not refusal and scope["path"].rstrip("/").endswith("/upload"):
-            length = int(_get_header(scope, b"content-length"))
-            size = await anyio.to_thread.run_sync(sweep, stored, kept)
-            if size + arriving + length > MAX_STORED:
-                refusal = 503, "Too many files were sent: try again in ten minutes."
-                length = 0
-        if refusal:
-            return await _answer(send, *refusal)
 
-        async def send_with_headers(message):
+@dataclasses.dataclass(frozen=True)
+class Refusal:
+    """Why a request is refused.
+
+    Attributes:
+        status: of the HTTP response.
+        reason: a sentence.
+    """
+
+    status: int
+    reason: str
+
+
+class SecurityHeaders:
+    """Adds `HEADERS` to every HTTP response."""
+
+    def __init__(self, app: ASGIApp):
+        """Wrap an ASGI application."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
+
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                added = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
-                message = message | {"headers": [*message["headers"], *added]}
+                message.setdefault("headers", [])
+                MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
-        arriving += length
+        await self._app(scope, receive, send_with_headers)
+
+
+class RequestLimits:
+    """Refuses requests as `find_refusal` says, and uploads once `MAX_STORED` bytes are stored."""
+
+    def __init__(self, app: ASGIApp, stored: Path):
+        """Wrap an ASGI application.
+
+        Args:
+            app: the application.
+            stored: folder of uploads and results; the files that are there now are never deleted.
+        """
+        self._app = app
+        self._stored = stored
+        self._kept = {path for path, _ in _list_files(stored)}
+        self._arriving = 0  # bytes of the uploads in progress
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        # The limiter belongs to the running event loop, so it cannot be set before there is one.
+        anyio.to_thread.current_default_thread_limiter().total_tokens = MAX_THREADS
+        refusal = find_refusal(scope)
+        length = 0
+        if refusal is None and _is_upload(scope):
+            length = int(Headers(scope=scope)["content-length"])
+            size = await anyio.to_thread.run_sync(sweep, self._stored, self._kept)
+            if size + self._arriving + length > MAX_STORED:
+                refusal = Refusal(503, "The server's storage is full: try again in ten minutes.")
+        if refusal is not None:
+            response = JSONResponse({"detail": refusal.reason}, refusal.status)
+            return await response(scope, receive, send)
+        self._arriving += length
         try:
-            return await app(scope, receive, send_with_headers)
+            await self._app(scope, receive, send)
         finally:
-            arriving -= length
-
-    return guarded
+            self._arriving -= length
 
 
-def refuse(scope, hosts):
-    """Say why a request is refused.
+def find_refusal(scope: Scope) -> Refusal | None:
+    """Decide from its path and headers whether a request is refused.
 
     Args:
         scope: of an ASGI request.
-        hosts: as of `guard`.
 
     Returns:
-        HTTP status and a sentence; None if it is not refused.
+        Why it is refused; None if it is not.
     """
-    host = re.sub(r":\d+$", "", _get_header(scope, b"host")).lower()
-    if hosts is not None and host not in hosts:
-        return 403, "This page is for this machine only."
     if REFUSED.search(unquote(scope["path"])):
-        return 403, "Nothing is fetched from elsewhere: send the file."
-    if scope["method"] in ("GET", "HEAD", "OPTIONS"):
+        return Refusal(403, "Received a URL, expected a file: upload the file.")
+    if not _may_change(scope):
         return None
-    if _get_header(scope, b"sec-fetch-site") == "cross-site":
-        return 403, "This page takes nothing from other sites."
-    length = _get_header(scope, b"content-length")
-    if not length.isdigit():
-        return 411, "Say how long the request is."
-    is_upload = scope["path"].rstrip("/").endswith("/upload")
-    if int(length) > (MAX_UPLOAD + FORM if is_upload else MAX_REQUEST):
-        return 413, f"Expected at most {MAX_UPLOAD // 1024**2} MB: send a smaller picture."
+    headers = Headers(scope=scope)
+    if headers.get("sec-fetch-site") == "cross-site":
+        return Refusal(403, "Requests from other sites are not accepted.")
+    length = headers.get("content-length", "").strip()
+    if not length.isdecimal():
+        return Refusal(411, "Expected a Content-Length header with the length of the request.")
+    if int(length) > (MAX_UPLOAD + FORM if _is_upload(scope) else MAX_REQUEST):
+        return Refusal(413, f"Expected at most {MAX_UPLOAD // 1024**2} MB: send a smaller image.")
     return None
 
 
-def sweep(stored, kept):
-    """Delete old files, also those that an upload cut off has left.
+def sweep(stored: Path, kept: Collection[str]) -> int:
+    """Delete files older than `MAX_AGE`, including what interrupted uploads have left.
 
     Args:
         stored: folder to look through.
-        kept: set of paths that stay.
+        kept: paths of files that are neither deleted nor counted.
 
     Returns:
-        Bytes of what stays, without `kept`.
+        Bytes of the files that remain.
     """
     size = 0
     for path, status in _list_files(stored):
@@ -121,8 +167,8 @@ def sweep(stored, kept):
     return size
 
 
-def _list_files(folder):
-    """Paths and statuses of files, whatever vanishes meanwhile."""
+def _list_files(folder: Path) -> list[tuple[str, os.stat_result]]:
+    """Paths and statuses of all files below a folder, except those that vanish meanwhile."""
     found = []
     for parent, _, names in os.walk(folder):
         for name in names:
@@ -134,11 +180,9 @@ def _list_files(folder):
     return found
 
 
-def _get_header(scope, name):
-    return dict(scope["headers"]).get(name, b"").decode("latin-1").strip()
+def _may_change(scope: Scope) -> bool:
+    return scope["method"] not in ("GET", "HEAD", "OPTIONS")
 
 
-async def _answer(send, status, reason):
-    headers = [(b"content-type", b"application/json")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": f'{{"detail": "{reason}"}}'.encode()})
+def _is_upload(scope: Scope) -> bool:
+    return _may_change(scope) and scope["path"].rstrip("/").endswith("/upload")

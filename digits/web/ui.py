@@ -1,28 +1,36 @@
-"""Builds the page of app.py with Gradio: what to draw on, upload to and learn from."""
+"""Builds the page with Gradio: a canvas to draw on, a photo to upload, and what can be learned."""
+
+from __future__ import annotations
 
 import contextlib
 import csv
+import dataclasses
 import io
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
+import numpy as np
 
-from digits.reading import canvas, command, figures, layout, photos, reader
+from digits import files
+from digits.networks import Classifier
+from digits.reading import Photo, Reader, canvas, figures, photos
+from digits.reading.command import COLUMNS
 from digits.web import answers, learn_tab, middleware
 
-ROOT = Path(__file__).parents[2]
 STATIC = Path(__file__).parent / "static"
 EXAMPLES = {
-    "note.jpg": "A note on ruled paper",
+    "note.jpg": "Ruled paper",
     "blackboard.jpg": "A blackboard",
     "sideways.jpg": "A page on its side",
 }
-MAX_WAITING = 64  # requests: more would wait too long
-PRIVATE = {"api_visibility": "private"}
+MAX_WAITING = 64  # requests in the queue; with more, the last would wait too long
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 # Gradio's copy button takes the text box's label for itself (6.31).
 NAME_LINES = """() => setTimeout(() =>
-    document.querySelector("#lines textarea").setAttribute("aria-label", "Lines"), 100)"""
+    document.querySelector("#lines textarea").setAttribute("aria-label", "Recognized text"), 100)"""
 DOWNLOAD = """(text, name) => {
     if (!name) return;
     const link = document.createElement("a");
@@ -33,101 +41,119 @@ DOWNLOAD = """(text, name) => {
 }"""
 
 
-def open_photo(file, stored):
-    """Open a photo as Gradio passes it on if it is told not to open it itself.
+@dataclasses.dataclass(frozen=True, eq=False)
+class PhotoAnswer:
+    """What the Photo tab shows of a photo, in the order of its components.
+
+    Attributes:
+        marked: uint8 array of shape (height, width, 3), the photo with a box at each digit.
+        summary: a sentence.
+        text: the lines.
+        csv: a table of the numbers.
+        json: lines and digits.
+        stem: of the names of files that are downloaded.
+    """
+
+    marked: np.ndarray | None = None
+    summary: str = ""
+    text: str = ""
+    csv: str = ""
+    json: str = ""
+    stem: str = ""
+
+    def outputs(self) -> tuple:
+        """The values of all attributes, as Gradio takes them."""
+        return tuple(getattr(self, field.name) for field in dataclasses.fields(self))
+
+
+def open_photo(file: Mapping[str, Any] | None, stored: Path) -> Photo:
+    """Open an uploaded photo from what Gradio passes on where it does not open it itself.
 
     Args:
-        file: dict of `path` and perhaps `orig_name`, or None.
-        stored: folder of the files that were sent; Gradio does not check every path (6.31).
-
-    Returns:
-        `(photo, scale, name)`, the first two as of `photos.load`.
+        file: `path` and perhaps `orig_name`, or None.
+        stored: folder of uploads; Gradio does not check that every path lies in it (6.31).
 
     Raises:
-        ValueError: it is no file, or cannot be read as a photo.
+        ValueError: it is not an upload, or cannot be read as a photo.
     """
     if not file or not file.get("path"):
-        raise ValueError("Received no picture, expected one: send a file")
+        raise ValueError("Received no file, expected an image: upload one")
     path = Path(file["path"]).resolve()
     if not path.is_relative_to(Path(stored).resolve()):
-        raise ValueError("Received the name of a file, expected the file: send it")
+        raise ValueError("Received the name of a file, expected the file: upload it")
     name = file.get("orig_name") or path.name
     try:
         with open(path, "rb") as opened:
-            return *photos.decode(opened, name), name
+            return photos.decode_photo(opened, name)
     except FileNotFoundError:
-        raise ValueError(f"{name} is no longer here: send it again") from None
+        raise ValueError(f"{name} is no longer on the server: upload it again") from None
 
 
-def read_photo(photo, scale, name, finder, classifier, threshold):
-    """Read a photo.
-
-    Args:
-        photo: uint8 array of shape (height, width, 3).
-        scale: pixels of the file to a pixel of it.
-        name: what its owner calls it.
-        finder: as `finder.build_finder` builds.
-        classifier: trained network of `model.BUILDERS`.
-        threshold: as of `reader.read`.
-
-    Returns:
-        `(marked, summary, text, table, described)`: the photo with what was read on it, uint8;
-        a sentence; the lines; CSV; JSON.
-    """
-    lines = reader.read(photo, finder, classifier, threshold)
-    described = command.describe(lines, scale)
+def read_photo(photo: Photo, reader: Reader) -> PhotoAnswer:
+    """Read a photo and prepare what the page shows."""
+    page = reader.read(photo)
     table = io.StringIO()
-    writer = csv.DictWriter(table, command.COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(command.list_numbers(name, described))
-    num_unsure = sum(not digit["sure"] for digit in layout.list_digits(lines))
-    summary = command.summarize(lines).capitalize()
-    summary += f", {num_unsure} of them not for sure (dashed)." if num_unsure else "."
-    text = "\n".join(line["text"] for line in lines)
-    described = json.dumps({"file": name, "lines": described}, indent=2)
-    return figures.mark(photo, lines), summary, text, table.getvalue(), described
+    writer.writerows(page.to_rows())
+    num_unsure = sum(not digit.is_sure for digit in page.digits)
+    summary = page.summary().capitalize()
+    summary += f", {num_unsure} of them not sure (dashed boxes)." if num_unsure else "."
+    return PhotoAnswer(
+        marked=figures.mark(photo, page),
+        summary=summary,
+        text=page.text,
+        csv=table.getvalue(),
+        json=json.dumps(page.to_dict(), indent=2),
+        stem=Path(photo.name).stem,
+    )
 
 
-def build(finder, classifiers, thresholds, stored):
+def build(reader: Reader, classifiers: Mapping[str, Classifier], stored: Path) -> gr.Blocks:
     """Build the page.
 
     Args:
-        finder: trained network as `finder.build_finder` builds.
-        classifiers: dict of trained networks by name; "cnn" reads the photos.
-        thresholds: dict by the same names of probabilities below which they are not sure.
-        stored: folder of the files that are sent.
+        reader: reads the photos; its detector also splits drawings into digits.
+        classifiers: by name, in the order in which the page shows their predictions.
+        stored: folder of uploads.
 
     Returns:
-        `gr.Blocks`, not launched.
+        The page, not launched.
     """
+    thresholds = {name: classifier.threshold for name, classifier in classifiers.items()}
+
+    def format_drawing(drawing: np.ndarray | None) -> tuple[str, str]:
+        reading = canvas.read_canvas(drawing, reader.detector, classifiers)
+        made = answers.make_answers(reading.probabilities, thresholds)
+        return answers.format_summary(made), answers.format_answers(reading, made)
 
     def answer_drawing(text):
         with _friendly_errors():
-            read = canvas.read(canvas.decode(text), finder, classifiers)
-        return answers.format_reading(read[1], thresholds), answers.format_answers(*read)
+            return format_drawing(canvas.decode_canvas(text))
 
     def answer_drawing_file(file):
-        """Read a picture of drawn digits with each network."""
+        """Read an image of drawn digits with each network."""
         with _friendly_errors():
-            canvas, _, _ = open_photo(file, stored)
-            return answers.describe(canvas.read(canvas, finder, classifiers)[1], thresholds)
+            drawing = open_photo(file, stored).pixels
+            reading = canvas.read_canvas(drawing, reader.detector, classifiers)
+        made = answers.make_answers(reading.probabilities, thresholds)
+        return {name: answer.to_dict() for name, answer in made.items()}
 
     def answer_photo(file):
-        """Read a photo of a note: the photo with boxes, a summary, lines, CSV, JSON."""
-        yield None, "", "", "", "", ""  # so that what was read before does not stay
+        """Read a photo of a page: the photo with boxes, a summary, text, CSV, JSON, a name."""
+        yield PhotoAnswer().outputs()  # so that the last photo's answer does not stay
         if file is not None:
             with _friendly_errors():
-                photo, scale, name = open_photo(file, stored)
-            read = read_photo(photo, scale, name, finder, classifiers["cnn"], thresholds["cnn"])
-            yield *read, Path(name).stem
+                photo = open_photo(file, stored)
+            yield read_photo(photo, reader).outputs()
 
     title = "Handwritten digits"
     with gr.Blocks(
         title=title, analytics_enabled=False, delete_cache=(60, middleware.MAX_AGE)
     ) as page:
-        gr.Markdown(f"# {title}\nDraw them or photograph them, and see what networks make of them.")
+        gr.Markdown(f"# {title}\nDraw digits or photograph them, and see how networks read them.")
         with gr.Tab("Draw"):
-            _build_draw_tab(answer_drawing, answer_drawing_file, list(classifiers))
+            _build_draw_tab(answer_drawing, answer_drawing_file, format_drawing(None))
         with gr.Tab("Photo") as tab:
             _build_photo_tab(answer_photo)
         tab.select(None, js=NAME_LINES, **PRIVATE)
@@ -136,53 +162,54 @@ def build(finder, classifiers, thresholds, stored):
     return page.queue(api_open=False, max_size=MAX_WAITING, default_concurrency_limit=1)
 
 
-def _build_draw_tab(answer_drawing, answer_drawing_file, names):
-    nothing = answers.format_answers([], dict.fromkeys(names), 0, {})
+def _build_draw_tab(answer_drawing, answer_drawing_file, blank: tuple[str, str]) -> None:
     with gr.Row():
         with gr.Column(min_width=320):
-            canvas = gr.HTML(
+            drawing = gr.HTML(
                 html_template=(STATIC / "canvas.html").read_text(encoding="utf-8"),
                 js_on_load=(STATIC / "canvas.js").read_text(encoding="utf-8"),
                 elem_id="canvas",
             )
-            reading = gr.HTML(answers.format_reading({}, {}), elem_id="reading")
+            summary = gr.HTML(blank[0], elem_id="reading")
         with gr.Column(min_width=320):
-            shown = gr.HTML(nothing, elem_id="answers")
-    canvas.input(
+            shown = gr.HTML(blank[1], elem_id="answers")
+    drawing.input(
         answer_drawing,
-        canvas,
-        [reading, shown],
+        drawing,
+        [summary, shown],
         show_progress="hidden",
         trigger_mode="always_last",
         **PRIVATE,
     )
-    # Never shown: it gives programs a way to send a file.
+    # Never shown: they give programs a way to send a file.
     file, described = gr.Image(visible=False), gr.JSON(visible=False)
     file.upload(answer_drawing_file, file, described, preprocess=False, api_name="read_drawing")
 
 
-def _build_photo_tab(answer_photo):
+def _build_photo_tab(answer_photo) -> None:
     with gr.Row():
         with gr.Column(min_width=320):
             photo = gr.Image(
                 sources=["upload", "clipboard", "webcam"],
-                label="A note: upload, paste or photograph it",
+                label="Photo of a page: upload, paste or take one",
                 height=420,
             )
-            notes = [str(ROOT / "examples" / name) for name in EXAMPLES]
-            gr.Examples(notes, photo, label="Notes to try", example_labels=list(EXAMPLES.values()))
+            examples = [str(files.shipped("examples") / name) for name in EXAMPLES]
+            gr.Examples(
+                examples, photo, label="Example photos", example_labels=list(EXAMPLES.values())
+            )
         with gr.Column(min_width=320):
             marked = gr.Image(
-                label="What was read on it",
+                label="Detected digits",
                 format="jpeg",
                 height=420,
                 interactive=False,
                 buttons=["download", "fullscreen"],
-                alt_text="The note, with a box and a label at each digit",
+                alt_text="The photo, with a box and a label at each digit",
             )
-            summary = gr.Textbox(label="Found", lines=1, interactive=False)
+            summary = gr.Textbox(label="Summary", lines=1, interactive=False)
             lines = gr.Textbox(
-                label="Lines",
+                label="Recognized text",
                 lines=8,
                 max_lines=8,
                 buttons=["copy"],
@@ -207,10 +234,10 @@ def _build_photo_tab(answer_photo):
 
 
 @contextlib.contextmanager
-def _friendly_errors():
-    """Show what is wrong with what was sent as one sentence, and not in the server's log."""
+def _friendly_errors() -> Iterator[None]:
+    """Show what is wrong with an upload as one sentence, and keep it out of the server's log."""
     try:
         yield
     except (ValueError, OSError) as error:
         sentence = " ".join(str(error).split()).rstrip(".")
-        raise gr.Error(f"{sentence}.", title="That did not work", print_exception=False) from None
+        raise gr.Error(f"{sentence}.", print_exception=False) from None

@@ -2,9 +2,14 @@ import re
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 
 from digits import plotting
+from digits.reading.canvas import CanvasReading
 from digits.web import answers
+
+THRESHOLDS = {"dense": 0.8, "tiny": 0.8, "cnn": 0.9}
+IMAGE = np.full((28, 28), 0.5, np.float32)
 
 
 def make_row(digit, probability):
@@ -13,24 +18,45 @@ def make_row(digit, probability):
     return row
 
 
-THRESHOLDS = {"dense": 0.8, "tiny": 0.8, "cnn": 0.9}
-
-
-def make_answers(**digits):
+def make_probabilities(**predicted):
+    """Arrays by name of the network from lists of pairs of a digit and its probability."""
     return {
         name: np.array([make_row(*pair) for pair in pairs]).reshape(-1, 10)
-        for name, pairs in digits.items()
+        for name, pairs in predicted.items()
     }
 
 
-def test_answers_are_described_as_plain_values():
-    said = make_answers(dense=[(7, 0.9), (1, 0.8)], cnn=[(7, 1.0), (4, 1.0)])
-    described = answers.describe(said, THRESHOLDS | {"dense": 0.85})
-    assert described["dense"]["text"] == "71" and described["cnn"]["text"] == "74"
-    digit = described["dense"]["digits"][0]
+def format_html(explained=0, **predicted):
+    probabilities = make_probabilities(**predicted)
+    num_digits = len(next(iter(probabilities.values())))
+    reading = CanvasReading(
+        images=np.tile(IMAGE, (num_digits, 1, 1)),
+        probabilities=probabilities,
+        explained=explained,
+        attributions=dict.fromkeys(probabilities, IMAGE) if num_digits else {},
+    )
+    return answers.format_answers(reading, answers.make_answers(probabilities, THRESHOLDS))
+
+
+def test_answers_are_exported_as_plain_values():
+    made = answers.make_answers(
+        make_probabilities(dense=[(7, 0.9), (1, 0.8)], cnn=[(7, 1.0), (4, 1.0)]),
+        {"dense": 0.85, "cnn": 0.9},
+    )
+    exported = {name: answer.to_dict() for name, answer in made.items()}
+    assert exported["dense"]["text"] == "71" and exported["cnn"]["text"] == "74"
+    digit = exported["dense"]["digits"][0]
+    assert digit.keys() == {"label", "probability", "is_sure", "probabilities"}
     assert (digit["label"], digit["probability"]) == (7, 0.9)
-    assert [digit["sure"] for digit in described["dense"]["digits"]] == [True, False]
+    assert [digit["is_sure"] for digit in exported["dense"]["digits"]] == [True, False]
     assert sum(digit["probabilities"]) == pytest.approx(1, abs=1e-3)
+
+
+def test_a_probability_equal_to_the_threshold_is_sure():
+    probabilities = make_probabilities(cnn=[(7, 0.75)])
+    for threshold, is_sure in ((0.75, True), (0.7501, False)):
+        made = answers.make_answers(probabilities, {"cnn": threshold})
+        assert made["cnn"].is_sure is is_sure
 
 
 def strip_tags(text):
@@ -38,29 +64,28 @@ def strip_tags(text):
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("predicted", "expected"),
     [
         ({}, "Draw a digit, or several."),
         ({"dense": [], "cnn": []}, "Draw a digit, or several."),
         ({"dense": [(7, 0.99)], "cnn": [(7, 0.99)]}, "This is 7"),
         ({"dense": [(7, 0.99), (2, 0.9)], "cnn": [(7, 0.9), (2, 0.9)]}, "This is 72"),
         ({"dense": [(7, 0.6)], "cnn": [(7, 0.99)]}, "Perhaps 7, but dense is not sure"),
-        ({"dense": [(7, 0.6)], "cnn": [(7, 0.89)]}, "Perhaps 7, but none of them is sure"),
+        ({"dense": [(7, 0.6)], "cnn": [(7, 0.89)]}, "Perhaps 7, but none of the networks is sure"),
         (
             {"dense": [(7, 0.79)], "tiny": [(7, 0.6)], "cnn": [(7, 1)]},
             "Perhaps 7, but dense and tiny are not sure",
         ),
-        ({"dense": [(1, 0.9)], "cnn": [(7, 0.9)]}, "They disagree: dense 1, cnn 7"),
+        ({"dense": [(1, 0.9)], "cnn": [(7, 0.9)]}, "The networks disagree: dense 1, cnn 7"),
     ],
 )
-def test_the_reading_is_a_sentence(said, expected):
-    assert strip_tags(answers.format_reading(make_answers(**said), THRESHOLDS)) == expected
+def test_the_summary_is_a_sentence(predicted, expected):
+    made = answers.make_answers(make_probabilities(**predicted), THRESHOLDS)
+    assert strip_tags(answers.format_summary(made)) == expected
 
 
 def test_every_digit_gets_a_bar_from_every_network():
-    said = make_answers(dense=[(7, 0.9)], tiny=[(7, 0.75)], cnn=[(7, 0.5)])
-    image = np.full((28, 28), 0.5)
-    text = answers.format_answers([image], said, 0, dict.fromkeys(said, image))
+    text = format_html(dense=[(7, 0.9)], tiny=[(7, 0.75)], cnn=[(7, 0.5)])
     assert text.count("<th scope='row'>") == 30
     widths = [float(width) for width in re.findall(r"width:([\d.]+)%", text)]
     assert [widths[7], widths[17], widths[27]] == [90, 75, 50]
@@ -68,32 +93,29 @@ def test_every_digit_gets_a_bar_from_every_network():
 
 
 def test_a_blank_canvas_takes_the_same_room():
-    said = make_answers(dense=[(7, 0.9)], cnn=[(7, 0.9)])
-    image = np.full((28, 28), 0.5)
-    text = answers.format_answers([image], said, 0, dict.fromkeys(said, image))
-    blank = answers.format_answers([], dict.fromkeys(said), 0, {})
-    for tag in ("<table", "<tr", "<section", "class='seen'", "class='share'", "class='answer'"):
-        assert blank.count(tag) == text.count(tag)
-    assert "%<" not in blank
+    text = format_html(dense=[(7, 0.9)], cnn=[(7, 0.9)])
+    blank = format_html(dense=[], cnn=[])
+    tags = "<table", "<tr", "<section", "class='attribution'", "class='sums'", "class='answer'"
+    for tag in tags:
+        assert blank.count(tag) == text.count(tag) > 0
+    assert "%<" in text and "%<" not in blank
 
 
 def test_of_several_digits_the_explained_one_is_marked():
-    said = make_answers(cnn=[(7, 0.9), (3, 0.5)])
-    image = np.full((28, 28), 0.5)
-    text = answers.format_answers([image, image], said, 1, {"cnn": image})
+    text = format_html(cnn=[(7, 0.9), (3, 0.5)], explained=1)
     items = re.findall("<li.*?</li>", text)
     assert ["explained" in item for item in items] == [False, True]
-    assert "number 2, the least sure" in text and "<b>3</b>" in text
+    assert "digit 2, the least sure" in text and "<b>3</b>" in text
 
 
-def test_ink_that_speaks_for_a_digit_is_blue_and_against_it_orange():
-    image, shares = np.zeros((28, 28)), np.zeros((28, 28))
+def test_pixels_that_speak_for_a_digit_are_blue_and_those_against_it_orange():
+    image, attribution = np.zeros((28, 28)), np.zeros((28, 28))
     image[0, :3] = 1
-    shares[0, 0], shares[0, 1] = 2, -2
-    painted = answers.paint_shares(image, shares)
+    attribution[0, 0], attribution[0, 1] = 2, -2
+    painted = answers.paint_attribution(image, attribution)
     blue, orange = (
-        [int(color[start : start + 2], 16) for start in (1, 3, 5)]
-        for color in (plotting.BLUE, plotting.VERMILLION)
+        [round(255 * part) for part in to_rgb(colour)]
+        for colour in (plotting.BLUE, plotting.VERMILLION)
     )
     assert painted[0, 0].tolist() == blue and painted[0, 1].tolist() == orange
     grey = painted[0, 2]

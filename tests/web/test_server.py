@@ -3,6 +3,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -13,10 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import app
+from digits.web import command, server
 from tests.conftest import ROOT, draw_canvas, make_bomb, serving
 
-guard = pytest.importorskip(
+middleware = pytest.importorskip(
     "digits.web.middleware", reason="the page needs pip install -r requirements-web.txt"
 )
 
@@ -44,24 +46,29 @@ def test_programs_can_send_a_drawing(client, tmp_path, mode):
     if mode == "RGBA":  # black on nothing
         image = Image.fromarray(np.dstack([np.zeros_like(canvas), 255 - canvas[..., :1]]), "RGBA")
     image.save(tmp_path / "drawing.png")
-    said = client.predict(send(tmp_path / "drawing.png"), api_name="/read_drawing")
-    assert {name: answer["text"] for name, answer in said.items()} == {
-        "dense": "74",
-        "tiny": "74",
-        "cnn": "74",
-    }
-    assert len(said["cnn"]["digits"][0]["probabilities"]) == 10
+    answers = client.predict(send(tmp_path / "drawing.png"), api_name="/read_drawing")
+    texts = {name: answer["text"] for name, answer in answers.items()}
+    assert texts == {"dense": "74", "tiny": "74", "cnn": "74"}
+    digit = answers["cnn"]["digits"][0]
+    assert digit["label"] == 7 and digit["is_sure"] and len(digit["probabilities"]) == 10
 
 
 def test_programs_can_send_a_photo(client):
-    marked, summary, text, table, described, stem = client.predict(
+    marked, summary, text, table, exported, stem = client.predict(
         send(NOTE), api_name="/read_photo"
     )
     assert text.splitlines()[0] == "12 30 42" and summary.startswith("31 digits")
     assert table.startswith("file,line,number") and stem == "note"
-    assert [line["text"] for line in json.loads(described)["lines"]] == text.splitlines()
+    exported = json.loads(exported)
+    assert [line["text"] for line in exported["lines"]] == text.splitlines()
     with Image.open(marked) as image:
         assert max(image.size) >= 1000
+    with Image.open(NOTE) as image:
+        size = image.size
+    for line in exported["lines"]:
+        for digit in line["digits"]:
+            left, top, right, bottom = digit["box"]
+            assert 0 <= left < right <= size[0] and 0 <= top < bottom <= size[1]
 
 
 @pytest.mark.parametrize("endpoint", ["/read_drawing", "/read_photo"])
@@ -147,11 +154,11 @@ def test_programs_cannot_name_files_of_the_server_or_others(server, endpoint, me
     with urllib.request.urlopen(urllib.request.Request(url, body, headers)) as answer:
         event = json.load(answer)["event_id"]
     with urllib.request.urlopen(f"{url}/{event}") as answer:
-        said = answer.read().decode()
-    assert "event: error" in said and "event: complete" not in said
-    assert "note.jpg" not in said and "Traceback" not in said
+        events = answer.read().decode()
+    assert "event: error" in events and "event: complete" not in events
+    assert "note.jpg" not in events and "Traceback" not in events
     if path.startswith("https") and meta:
-        assert "Send the file, not its address." in said
+        assert "Received a URL, expected a file" in events
 
 
 def test_the_browser_is_told_to_load_nothing_from_elsewhere(page_url):
@@ -194,7 +201,7 @@ def test_many_requests_make_no_more_threads(server, client, tmp_path):
         most = max(most, count_threads())
         time.sleep(0.05)
     assert [answer["cnn"]["text"] for answer in answers] == ["7"] * 40
-    assert most <= before + 2 * guard.MAX_THREADS  # Gradio's, and those of its uploads
+    assert most <= before + 2 * middleware.MAX_THREADS  # Gradio's, and those of its uploads
 
 
 def test_settings_of_the_environment_do_not_open_the_page(tmp_path):
@@ -218,30 +225,85 @@ def test_settings_of_the_environment_do_not_open_the_page(tmp_path):
         assert "Traceback" not in log.read_text()
 
 
-def test_help_and_mistakes_answer_at_once(run_script):
-    result = run_script("app.py", "--help")
+def test_help_answers_without_gradio_and_tensorflow(tmp_path):
+    script = (
+        "import runpy, sys; sys.argv[1:] = ['--help']\n"
+        f"try: runpy.run_path({str(ROOT / 'app.py')!r}, run_name='__main__')\n"
+        "finally: print({'gradio', 'keras', 'tensorflow', 'matplotlib'} & sys.modules.keys())"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment,
+    )
     assert result.returncode == 0 and "127.0.0.1" in result.stdout
-    for arguments, expected in (
+    assert result.stdout.endswith("set()\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
         (["--port", "0"], "expected a whole number from 1 to 65535"),
         (["--port", "x"], "expected a whole number from 1 to 65535"),
         (["--host", "nowhere.invalid"], "expected an address of this machine"),
         (["--host", ""], "expected an address of this machine"),
         (["--host", "192.0.2.1"], "cannot listen on 192.0.2.1"),
-    ):
-        result = run_script("app.py", *arguments)
-        assert result.returncode == 2 and expected in result.stderr
-        assert result.stderr.splitlines()[-1].startswith("error: ")
-        assert "Loading" not in result.stdout
+    ],
+)
+def test_mistakes_get_one_line(run_main, arguments, expected):
+    result = run_main("app.py", *arguments)
+    assert result.returncode == 2 and expected in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("error: ")
+    assert "Loading" not in result.stdout
 
 
-def test_a_taken_port_is_said(run_script):
+def test_a_port_in_use_is_an_error(run_script):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         result = run_script("app.py", "--port", port)
-    assert result.returncode == 2
+    assert result.returncode == 2 and len(result.stderr.splitlines()) == 1
     assert result.stderr.startswith(f"error: cannot listen on 127.0.0.1 port {port}")
+
+
+def test_a_missing_gradio_is_an_error(run_main, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    result = run_main("app.py")
+    assert result.returncode == 2 and result.stdout == ""
+    assert result.stderr == (
+        "error: gradio is not installed: pip install -r requirements-web.txt "
+        "(or pip install '.[web]')\n"
+    )
+
+
+@pytest.mark.parametrize("kind", ["missing", "not a coroutine function"])
+def test_the_page_is_not_served_by_a_gradio_that_could_download(run_main, monkeypatch, kind):
+    processing_utils = pytest.importorskip("gradio").processing_utils
+    name = "async_ssrf_protected_download"
+    if kind == "missing":
+        monkeypatch.delattr(processing_utils, name)
+    else:
+        monkeypatch.setattr(processing_utils, name, lambda url, folder: folder)
+    for setting in ("bound_memory", "set_environment"):  # of this process, which runs the tests
+        monkeypatch.setattr(server, setting, lambda *args: None)
+    monkeypatch.setattr(server, "check_free", lambda *args: None)
+    monkeypatch.setattr(server, "load_networks", lambda: pytest.fail("it goes on"))
+    result = run_main("app.py")
+    assert result.returncode == 2 and "Open" not in result.stdout
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith("error: gradio ") and name in result.stderr
+
+
+def test_gradio_has_the_function_that_is_replaced(monkeypatch):
+    processing_utils = pytest.importorskip("gradio").processing_utils
+    original = processing_utils.async_ssrf_protected_download
+    monkeypatch.setattr(processing_utils, "async_ssrf_protected_download", original)
+    server.refuse_downloads()
+    assert processing_utils.async_ssrf_protected_download is not original
 
 
 @pytest.mark.parametrize(
@@ -256,13 +318,31 @@ def test_a_taken_port_is_said(run_script):
         ("192.168.1.5", False),
     ],
 )
-def test_only_loopback_is_this_machine_alone(host, expected):
-    assert app.is_loopback(host) is expected
+def test_only_loopback_addresses_are_private(host, expected):
+    assert server.is_loopback(host) is expected
 
 
-def test_others_being_let_in_is_warned_of(run_script):
+def test_letting_others_in_is_warned_of(run_main):
     with socket.socket() as taken:  # so that it ends at once
         taken.bind(("0.0.0.0", 0))
         taken.listen()
-        result = run_script("app.py", "--host", "0.0.0.0", "--port", taken.getsockname()[1])
+        result = run_main("app.py", "--host", "0.0.0.0", "--port", taken.getsockname()[1])
     assert "warning: anyone who can reach 0.0.0.0" in result.stderr and result.returncode == 2
+
+
+def test_an_unusable_model_is_an_error(run_main, tmp_path, monkeypatch):
+    for setting in ("bound_memory", "set_environment", "refuse_downloads", "check_free"):
+        monkeypatch.setattr(server, setting, lambda *args: None)
+    (tmp_path / "saved_models").mkdir()
+    (tmp_path / "saved_models" / "tiny.keras").write_text("hello")
+    result = run_main("app.py")
+    assert result.returncode == 2 and result.stdout == "Loading the networks ...\n"
+    assert result.stderr.startswith("error: saved_models/tiny.keras is not a whole .keras file")
+
+
+def test_another_command_can_serve_under_its_own_name(capsys):
+    with pytest.raises(SystemExit):
+        command.parse_args(["--help"], prog="digits serve")
+    assert capsys.readouterr().out.startswith("usage: digits serve ")
+    args = command.parse_args(["--port", "8000"])
+    assert (args.host, args.port) == ("127.0.0.1", 8000)
