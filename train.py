@@ -7,7 +7,7 @@ import dataclasses
 import shlex
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,8 @@ def main(argv: list[str] | None = None) -> None:
     settings = describe(args, recipe, dataset, network, teacher)
     history, seconds = fit(args, recipe, dataset, network, teacher, settings, paths["checkpoint"])
     classifier, scores = calibrate(network, dataset, paths["model"])
+    resumed = " since resuming" if args.resume else ""
+    print(f"Trained in {seconds:.1f} s{resumed}: validation accuracy {scores.accuracy:.2%}.")
 
     metadata = settings | {
         "command": shlex.join(["python", "train.py", *(sys.argv[1:] if argv is None else argv)]),
@@ -269,7 +271,7 @@ def draw(
     label = "training" + (f" ({', '.join(kinds)})" if kinds else "")
     table = {"epoch": range(1, len(history["loss"]) + 1)} | history
     x_train, y_train = dataset.x_train, dataset.y_train
-    writers = {
+    writers: dict[Path, Callable[[Path], object]] = {
         paths["samples"]: lambda path: figures.draw_samples(x_train, y_train, path),
         paths["network"]: lambda path: diagram.draw_network(classifier.keras_model, path),
         paths["accuracy"]: lambda path: figures.draw_history(history, path, label),

@@ -4,7 +4,7 @@ Usage: python -m benchmarks.cnn_speed [--repeats 3]
 
 Every run is a process of its own, on two threads, and counts images a second over 40 steps of
 batch 256 with AdamW, after 16 steps that are not counted (tracing, compiling). The contestants
-take turns. Nothing is warped but in the row that says so.
+take turns. No image is warped, except in the row that says so.
 """
 
 import argparse
@@ -18,11 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).parent.parent
-
 import data
 from digits import files
 
+ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "cnn_speed.json"
 BATCH_SIZE, WARM_UP_STEPS, STEPS = 256, 16, 40
 
@@ -34,39 +33,38 @@ def load_batches():
     return images[:num_images], labels[:num_images]
 
 
-def run_ours(policy="mixed_bfloat16", fused=True, warp=False):
-    """Train through loop.py, as train.py does."""
-
+def run_ours(policy="mixed_bfloat16", fused=True, warped=False):
+    """Train through `trainer.make_steps`, as train.py does."""
     import model as models
-    from digits.keras_quietly import keras  # noqa: F401
-    from digits.training import recipes, trainer
+    from digits.keras_quietly import keras
+    from digits.training import RECIPES, trainer
     from digits.transforms import warp
 
+    recipe = RECIPES["cnn"]
     keras.config.set_dtype_policy(policy)
     if not fused:
         models.FusedBatchNormalization = keras.layers.BatchNormalization
-    trainer.use_threads("large")
-    trained = recipes.compile_model(models.build_cnn(), 10_000, 1e-3)
-    trained.optimizer.build(trained.trainable_variables)
-    run_steps = trainer._make_steps(trained, "large", *load_batches(), noise=None)
+    trainer.use_threads(recipe.execution)
+    model = trainer.compile_model(models.build_cnn(), recipe, 10_000)
+    model.optimizer.build(model.trainable_variables)
+    run_steps = trainer.make_steps(model, recipe.execution, load_batches(), noise=None)
     order = np.arange(BATCH_SIZE * STEPS, dtype=np.int32).reshape(STEPS, BATCH_SIZE)
-    num_warps = BATCH_SIZE if warp else 0
+    num_warps = BATCH_SIZE if warped else 0
     warps = warp.random_warps(np.random.default_rng(0), STEPS * num_warps)
     warps = warps.reshape(STEPS, num_warps, *warps.shape[1:])
-    spoils = np.zeros((STEPS, 0, 7), np.float32)
-    some = order[:WARM_UP_STEPS], warps[:WARM_UP_STEPS], spoils[:WARM_UP_STEPS]
+    degradations = np.zeros((STEPS, 0, 7), np.float32)
+    some = order[:WARM_UP_STEPS], warps[:WARM_UP_STEPS], degradations[:WARM_UP_STEPS]
     run_steps(*some)[0].numpy()
-    run_steps(order, warps, spoils)[0].numpy()  # another number of steps is traced anew
+    run_steps(order, warps, degradations)[0].numpy()  # another number of steps is traced anew
     start = time.perf_counter()
-    run_steps(order, warps, spoils)[0].numpy()
+    run_steps(order, warps, degradations)[0].numpy()
     return time.perf_counter() - start
 
 
 def run_fit(policy, jit_compile=False, steps_per_execution=1):
     """Train with `model.fit` and Keras's own batch normalization."""
-
     import model as models
-    from digits.keras_quietly import keras  # noqa: F401
+    from digits.keras_quietly import keras
 
     keras.config.set_dtype_policy(policy)
     models.FusedBatchNormalization = keras.layers.BatchNormalization
@@ -125,7 +123,7 @@ def run_torch(bfloat16):
 
 CONTESTANTS = {
     "this project, bfloat16": run_ours,
-    "this project, bfloat16, every image warped": lambda: run_ours(warp=True),
+    "this project, bfloat16, every image warped": lambda: run_ours(warped=True),
     "this project, float32": lambda: run_ours("float32"),
     "this project, bfloat16, Keras's batch normalization": lambda: run_ours(fused=False),
     "Keras fit, bfloat16": lambda: run_fit("mixed_bfloat16"),
@@ -153,6 +151,7 @@ def main():
         for name in CONTESTANTS:
             done = subprocess.run(
                 [sys.executable, "-m", "benchmarks.cnn_speed", "--run", name],
+                cwd=ROOT,
                 env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
                 capture_output=True,
                 text=True,

@@ -2,17 +2,19 @@
 
 Usage: python -m benchmarks.inference_speed FILE.keras [FILE.keras ...]
 
-Prints a row a model: parameters, size of the file, milliseconds for an image alone
-(`predict_on_batch`, median of 200), microseconds an image of 10,000 in batches of 500 (median of
-5). In float32, as `predict.py` does.
+Prints a row for each model: parameters, size of the file, milliseconds for one image (median of
+200), microseconds per image of 10,000 (median of 5), through `Classifier.probabilities`, which
+computes batches of 500 in float32.
 """
 
 import argparse
+import functools
 import statistics
 import time
 from pathlib import Path
 
 import data
+from digits.networks import load_classifier
 
 
 def time_calls(function, repeats):
@@ -31,20 +33,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="+", metavar="FILE.keras")
     args = parser.parse_args()
-    from digits.keras_quietly import keras  # noqa: F401
-    from digits.networks import storage
-
     images = data.normalize(data.load_test()[0])
-    print("| model | parameters | file, kB | one image, ms | in batches, µs an image |")
+    print("| model | parameters | file, kB | one image, ms | in batches, µs per image |")
     print("| --- | --- | --- | --- | --- |")
     for path in map(Path, args.models):
-        network = storage.load(path)
-        alone = time_calls(lambda network=network: network.predict_on_batch(images[:1]), 200)
-        many = time_calls(
-            lambda network=network: network.predict(images, batch_size=500, verbose=0), 5
-        )
+        classifier = load_classifier(path)
+        alone = time_calls(functools.partial(classifier.probabilities, images[:1]), 200)
+        many = time_calls(functools.partial(classifier.probabilities, images), 5)
+        num_parameters, size = classifier.keras_model.count_params(), path.stat().st_size
         print(
-            f"| {path} | {network.count_params():,} | {path.stat().st_size / 1000:,.0f} "
+            f"| {path} | {num_parameters:,} | {size / 1000:,.0f} "
             f"| {1000 * alone:.2f} | {1e6 * many / len(images):.0f} |"
         )
 

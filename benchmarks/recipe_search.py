@@ -7,18 +7,20 @@ seeds, the loss, and the median seconds. The test set is not touched.
 """
 
 import argparse
+import dataclasses
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
 import data
+from digits.training import RECIPES, choose_recipe
 
 
 def main():
     """Train once a seed and print the summary."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", choices=["dense", "cnn", "tiny"], default="dense")
+    parser.add_argument("--model", choices=list(RECIPES), default="dense")
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--learning-rate", type=float, required=True)
     parser.add_argument("--batch-size", type=int, default=512)
@@ -26,31 +28,32 @@ def main():
     parser.add_argument("--seeds", type=int, default=3)
     args = parser.parse_args()
     import model as models
-    from digits.keras_quietly import keras  # noqa: F401
-    from digits.training import recipes, trainer
+    from digits.keras_quietly import keras
+    from digits.training import trainer
 
-    size = recipes.SIZE[args.model]
-    trainer.use_threads(size)
-    keras.config.set_dtype_policy(trainer.fast_policy() if size == "large" else "float32")
+    recipe = dataclasses.replace(
+        choose_recipe(args.model, "warp", distilled=False),
+        epochs=args.epochs,
+        batch_size=args.batch_size,
+        learning_rate=args.learning_rate,
+        warp_strength=args.warp_strength,
+    )
+    trainer.use_threads(recipe.execution)
+    keras.config.set_dtype_policy(trainer.choose_policy(recipe.execution))
     images, labels = data.load_train()
     accuracies, losses, seconds = [], [], []
     for seed in range(args.seeds):
         train_set, val_set = data.split_validation(images, labels, seed=seed)
         keras.utils.set_random_seed(seed)
         network = models.BUILDERS[args.model]()
-        steps = args.epochs * (len(train_set[0]) // args.batch_size)
-        trained = recipes.compile_model(network, steps, args.learning_rate)
         start = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
             history = trainer.fit(
-                trained,
-                size,
+                network,
                 train_set,
                 val_set,
-                epochs=args.epochs,
-                batch_size=args.batch_size,
+                recipe,
                 seed=seed,
-                warp_strength=args.warp_strength,
                 checkpoint_path=Path(folder) / "checkpoint.npz",
                 settings={},
             )

@@ -3,7 +3,7 @@
 Usage: python -m benchmarks.training_speed [--repeats 5]
 
 Every run is a process of its own and trains on the same 55,000 images; the contestants take
-turns, so that a slow minute of the machine hits all of them. Accuracy is that on the 5,000
+turns, so that a slow minute of the machine affects all of them. Accuracy is that on the 5,000
 validation images.
 """
 
@@ -20,11 +20,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-ROOT = Path(__file__).parent.parent
-
 from benchmarks.contestants import CONTESTANTS
 from digits import files, plotting
 
+ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "training_speed.json"
 FIGURE = ROOT / "plots" / "released" / "training_speed.png"
 
@@ -47,16 +46,10 @@ def race(repeats):
     curves = {name: [] for name in CONTESTANTS}
     for seed in range(repeats):
         for name in CONTESTANTS:
+            flags = ["--run", name, "--seed", str(seed)]
             done = subprocess.run(
-                [
-                    sys.executable,
-                    "-m",
-                    "benchmarks.training_speed",
-                    "--run",
-                    name,
-                    "--seed",
-                    str(seed),
-                ],
+                [sys.executable, "-m", "benchmarks.training_speed", *flags],
+                cwd=ROOT,
                 env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
                 capture_output=True,
                 text=True,
@@ -81,11 +74,17 @@ def draw_race(curves, path):
         path: PNG file to write.
     """
     colors = (
-        plotting.VERMILLION, plotting.BLUE, plotting.GREEN, plotting.ORANGE, "#CC79A7", plotting.GREY
-    )  # fmt: skip
+        plotting.VERMILLION,
+        "black",
+        plotting.BLUE,
+        plotting.GREEN,
+        plotting.ORANGE,
+        "#CC79A7",
+        plotting.GREY,
+    )
     figure = Figure(figsize=(8, 4.6), **plotting.STYLE)
     axes = figure.subplots()
-    styles = zip(colors, "os^DvP", strict=True)
+    styles = zip(colors, "oXs^DvP", strict=True)
     for (name, runs), (color, marker) in zip(curves.items(), styles, strict=False):
         for run in runs:
             axes.plot(*zip(*run, strict=True), color=color, lw=1, alpha=0.6)

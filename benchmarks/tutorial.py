@@ -24,7 +24,7 @@ def main():
     args = parser.parse_args()
     import model as models
     from digits.evaluation import metrics
-    from digits.keras_quietly import keras  # noqa: F401
+    from digits.keras_quietly import keras
 
     (x_train, y_train), _ = data.split_validation(*data.load_train())
     x_test, y_test = data.load_test()
@@ -39,11 +39,11 @@ def main():
         network.fit(data.normalize(x_train), y_train, batch_size=32, epochs=10, verbose=0)
         seconds = time.perf_counter() - start
         scores = metrics.score(y_test, network.predict(data.normalize(x_test), verbose=0))
-        row = {"name": "tutorial", "seed": seed, "test_accuracy": scores["accuracy"]}
-        row |= {"ece": scores["ece"], "seconds": round(seconds, 2)}
+        row = {"name": "tutorial", "seed": seed, "test_accuracy": scores.accuracy}
+        row |= {"ece": scores.ece, "seconds": round(seconds, 2)}
         with open(RESULTS, "a") as file:
             file.write(json.dumps(row) + "\n")
-        accuracies.append(100 * scores["accuracy"])
+        accuracies.append(100 * scores.accuracy)
         print(f"seed {seed}: {accuracies[-1]:.2f}% in {seconds:.1f} s", flush=True)
     print(f"{statistics.mean(accuracies):.3f} ± {statistics.stdev(accuracies):.3f}%")
 

@@ -7,33 +7,29 @@ batches of 512 on all cores; they take turns. Keras's layer is timed on 2,560 im
 """
 
 import argparse
-import os
 import statistics
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import numpy as np
-import tensorflow as tf
 import torch
 import torch.nn.functional as F  # noqa: N812
 
 import data
 from digits import files
-from digits.keras_quietly import keras
-from digits.training import trainer
+from digits.keras_quietly import keras, tf
+from digits.training import RECIPES
 from digits.transforms import warp
 
 BATCH_SIZE = 512
 RESULTS = Path(__file__).parent / "results" / "warp_speed.json"
 
 
-def make_ours(images, images_a_warp):
-    """Warp as loop.py does: all batches inside one call into TensorFlow."""
+def make_ours(images, images_per_warp):
+    """Warp as trainer.py does: all batches inside one call into TensorFlow."""
     count = len(images) // BATCH_SIZE
     batches = tf.constant(images[: count * BATCH_SIZE].reshape(count, BATCH_SIZE, 28, 28))
-    warps_a_batch = BATCH_SIZE // images_a_warp
+    warps_per_batch = BATCH_SIZE // images_per_warp
 
     @tf.function(autograph=False)
     def warp_all(warps):
@@ -43,8 +39,8 @@ def make_ours(images, images_a_warp):
         return keras.ops.fori_loop(0, count, add, 0.0)
 
     def run():
-        warps = warp.random_warps(np.random.default_rng(0), count * warps_a_batch)
-        return float(warp_all(tf.constant(warps.reshape(count, warps_a_batch, 2, -1))))
+        warps = warp.random_warps(np.random.default_rng(0), count * warps_per_batch)
+        return float(warp_all(tf.constant(warps.reshape(count, warps_per_batch, 2, -1))))
 
     return run
 
@@ -89,11 +85,9 @@ def main():
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
     images = data.normalize(data.load_train()[0])
+    images_per_warp = RECIPES["dense"].execution.images_per_warp
     contestants = {
-        f"this project, {trainer.IMAGES_A_WARP['small']} images a warp": (
-            make_ours(images, trainer.IMAGES_A_WARP["small"]),
-            1,
-        ),
+        f"this project, {images_per_warp} images a warp": (make_ours(images, images_per_warp), 1),
         "this project, a warp for each image": (make_ours(images, 1), 1),
         "PyTorch grid_sample, a warp for each image": (make_torch(images), 1),
         "Keras RandomElasticTransform": (make_keras(images), len(images) / 2560),

@@ -1,4 +1,4 @@
-"""Training on the real MNIST: a few minutes, so only with -m slow."""
+"""Trainings on the real MNIST, which take minutes: run with -m slow."""
 
 import json
 
@@ -11,8 +11,8 @@ TEACHER = storage.RELEASED_MODELS / "tiny.keras"
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    # The first two as released: five seeds gave 99.27-99.35% and 97.98-98.11%. The others cut
-    # short. Below these, something is broken.
+    # The first two are full trainings: five seeds gave 99.27-99.35% and 97.98-98.11%. The others
+    # are shortened. An accuracy below these means that something is broken.
     ("flags", "accuracy"),
     [
         ([], 0.991),

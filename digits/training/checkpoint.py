@@ -35,9 +35,10 @@ def save(
         OSError: the file cannot be written.
     """
     state = json.dumps({"progress": progress, "history": history, "settings": settings})
-    arrays = {f"variable_{i}": np.asarray(v) for i, v in enumerate(_variables(model))}
+    arrays: dict[str, Any] = {"state": np.array(state)}
+    arrays |= {f"variable_{i}": np.asarray(v) for i, v in enumerate(_variables(model))}
     with files.replacing(path) as temporary:
-        np.savez(temporary, state=np.array(state), **arrays)
+        np.savez(temporary, **arrays)
 
 
 def load(

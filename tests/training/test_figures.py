@@ -1,10 +1,14 @@
+import dataclasses
+
 import numpy as np
+import pytest
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
+import data
 import model as models
-from digits.networks import batch_norm
-from digits.training import diagram, figures
+from digits.networks import Detections, batch_norm
+from digits.training import RECIPES, diagram, figures
 
 
 def all_text(figure):
@@ -72,3 +76,29 @@ def test_samples_show_each_digit_in_its_row(drawn):
         assert len(shown) == 4  # there are no more
         assert all((image == digit).all() for image in shown)
         assert row[0].texts[0].get_text() == str(digit)
+
+
+@pytest.mark.parametrize("degraded_share", [0.0, 0.5])
+def test_augmentation_shows_images_beside_warped_and_degraded_copies(drawn, degraded_share):
+    images, labels = data.load_train()
+    recipe = dataclasses.replace(RECIPES["dense"], degraded_share=degraded_share)
+    figures.draw_augmentation(images[:100], labels[:100], recipe, 0, "unused")
+    rows = np.reshape(drawn[0].axes, (5, 10))
+    for digit, row in zip(figures.AUGMENTED_DIGITS, rows, strict=True):
+        original, *copies = (np.asarray(axes.images[0].get_array()) for axes in row)
+        first = images[int((labels == digit).argmax())]
+        np.testing.assert_allclose(original, first / 255, atol=1e-6)
+        assert len({copy.tobytes() for copy in copies}) == 9
+        assert all((copy != original).any() and copy.min() >= 0 for copy in copies)
+    assert any("degraded" in text for text in all_text(drawn[0])) == bool(degraded_share)
+
+
+def test_detections_are_drawn_on_their_page(drawn):
+    pages = np.stack([np.full((160, 160), grey) for grey in (0.2, 0.8)])
+    one = Detections(np.array([[10, 20, 30, 60]]), np.ones(1), np.eye(10)[[7]])
+    figures.draw_detections(pages, [Detections.concatenate([]), one], "unused")
+    none, page = drawn[0].axes[:2]
+    assert (none.images[0].get_array() == 0.2).all()
+    assert (list(none.patches), list(none.texts)) == ([], [])
+    assert [box.get_bbox().extents.tolist() for box in page.patches] == [[10, 20, 30, 60]]
+    assert [(text.get_text(), text.get_position()) for text in page.texts] == [("7", (10, 20))]

@@ -1,4 +1,6 @@
-"""Training itself, on small arrays: it learns, repeats to the bit, and resumes."""
+"""The training loop on small arrays: it learns, repeats to the bit, and resumes."""
+
+import dataclasses
 
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ import data
 import model as models
 from digits.keras_quietly import keras
 from digits.networks import heads
-from digits.training import checkpoint, recipes, trainer
+from digits.training import RECIPES, checkpoint, trainer
 from digits.transforms import degrade, warp
 
 
@@ -22,30 +24,38 @@ def fit(sets, tmp_path, monkeypatch):
     """Train a network for some epochs; returns it and its history."""
     monkeypatch.setattr(trainer, "SECONDS_BETWEEN_CHECKPOINTS", -1)  # after every epoch
 
-    def fit(
-        seed=0, epochs=4, learning_rate=5e-3, batch_size=64, warp_strength=1.0, name="dense",
-        teacher=None, policy="float32", **options,
-    ):  # fmt: skip
+    def fit(name="dense", seed=0, policy="float32", teacher=None, resume=False, **changes):
         keras.utils.set_random_seed(seed)
         keras.config.set_dtype_policy(policy)
         network = models.BUILDERS[name]()
-        steps = epochs * max(1, 600 // batch_size)
         history = trainer.fit(
-            recipes.compile_model(network, steps, learning_rate, teacher),
-            recipes.SIZE[name],
+            network,
             *sets,
-            epochs=epochs,
-            batch_size=batch_size,
+            make_recipe(name, **changes),
             seed=seed,
-            warp_strength=warp_strength,
             checkpoint_path=tmp_path / "checkpoint.npz",
             settings={"seed": seed},
-            **options,
+            teacher=teacher,
+            resume=resume,
         )
         return network, history
 
     yield fit
     keras.config.set_dtype_policy("float32")
+
+
+def make_recipe(name="dense", steps_per_call=None, **changes):
+    """A recipe for a few hundred images."""
+    recipe = dataclasses.replace(
+        RECIPES[name],
+        **{"epochs": 4, "batch_size": 64, "learning_rate": 5e-3, "warp_strength": 1.0}
+        | {"degraded_share": 0.0}
+        | changes,
+    )
+    if steps_per_call is None:
+        return recipe
+    execution = dataclasses.replace(recipe.execution, steps_per_call=steps_per_call)
+    return dataclasses.replace(recipe, execution=execution)
 
 
 def same_weights(left, right):
@@ -64,59 +74,58 @@ def test_training_learns_and_its_validation_figures_are_keras_own(fit, sets, nam
     assert history["val_accuracy"][-1] == pytest.approx(accuracy, abs=1e-6)
 
 
-@pytest.mark.parametrize(("share_spoiled", "num_warps"), [(0.0, 1), (0.5, 2)])
+@pytest.mark.parametrize(("degraded_share", "num_warps"), [(0.0, 1), (0.5, 2)])
 def test_the_first_epoch_is_what_keras_computes_from_the_same_batches(
-    fit, sets, share_spoiled, num_warps
+    fit, sets, degraded_share, num_warps
 ):
     """An independent run of the same steps through `train_on_batch`."""
-    network, _ = fit(epochs=1, warp_strength=1.0, share_spoiled=share_spoiled)
+    network, _ = fit(epochs=1, degraded_share=degraded_share)
     keras.utils.set_random_seed(0)
     expected = models.build_dense()
-    trained = recipes.compile_model(expected, 9, 5e-3)
+    trained = trainer.compile_model(expected, make_recipe(), 9)
     rng = np.random.default_rng((0, 0))
     order = rng.permutation(600)[:576].reshape(9, 64)
     warps = warp.random_warps(rng, 9 * num_warps).reshape(9, num_warps, 2, 28)
-    rng.random(9 * num_warps)  # which of them are left out: none
-    spoils = degrade.random_spoils(rng, 9).reshape(9, 1, 7)
+    rng.random(9 * num_warps)  # which of them are replaced by none: no one
+    degradations = degrade.random_degradations(rng, 9).reshape(9, 1, 7)
     images, labels = data.normalize(sets[0][0]), sets[0][1]
-    for batch, batch_warps, batch_spoils in zip(order, warps, spoils, strict=True):
+    for batch, batch_warps, batch_degradations in zip(order, warps, degradations, strict=True):
         warped = np.array(warp.warp_images(images[batch], batch_warps))
-        if share_spoiled:
-            warped[:32] = degrade.spoil(warped[:32], batch_spoils, degrade.make_noise(0))
+        if degraded_share:
+            noise = degrade.make_noise(0)
+            warped[:32] = degrade.degrade_images(warped[:32], batch_degradations, noise)
         trained.train_on_batch(warped, labels[batch])
     for ours, theirs in zip(network.get_weights(), expected.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=2e-4)
 
 
-def test_a_share_of_the_images_stays_unwarped(fit, monkeypatch):
-    """With a share of all, the strength of the warps does not matter; with none it does."""
-    monkeypatch.setitem(trainer.SHARE_UNWARPED, "large", 1.0)
-    weak, strong = (fit(name="tiny", epochs=1, warp_strength=s)[0] for s in (0.5, 2.0))
-    assert same_weights(weak, strong)
-    monkeypatch.setitem(trainer.SHARE_UNWARPED, "large", 0.0)
-    weak, strong = (fit(name="tiny", epochs=1, warp_strength=s)[0] for s in (0.5, 2.0))
-    assert not same_weights(weak, strong)
+@pytest.mark.parametrize(("unmodified_share", "same"), [(1.0, True), (0.0, False)])
+def test_a_share_of_the_images_stays_unmodified(fit, unmodified_share, same):
+    """Where all stay unmodified, the strength of the warps does not matter."""
+    options = {"name": "tiny", "epochs": 1, "unmodified_share": unmodified_share}
+    weak, strong = (fit(warp_strength=strength, **options)[0] for strength in (0.5, 2.0))
+    assert same_weights(weak, strong) == same
 
 
-def test_half_of_each_batch_is_spoiled(fit, sets, monkeypatch):
-    """With spoiling that paints all black, half of the batch shows nothing to learn from."""
-    seen = []
+def test_half_of_each_batch_is_degraded(fit, sets, monkeypatch):
+    """With a degradation that paints all black, nothing can be learned from half of the batch."""
+    shapes = []
 
-    def paint(images, spoils, noise):
-        seen.append((images.shape, spoils.shape))
+    def paint(images, degradations, noise):
+        shapes.append((images.shape, degradations.shape))
         return 0 * images + 1
 
-    monkeypatch.setattr(trainer.degrade, "spoil", paint)
-    _, history = fit(epochs=15, share_spoiled=0.5)
-    assert seen[0] == ((32, 28, 28), (1, 7))
-    assert 0.45 < history["accuracy"][-1] < 0.65  # half of it, and luck with the other
+    monkeypatch.setattr(trainer.degrade, "degrade_images", paint)
+    _, history = fit(epochs=15, degraded_share=0.5)
+    assert shapes[0] == ((32, 28, 28), (1, 7))
+    assert 0.45 < history["accuracy"][-1] < 0.65  # half of it, and some of the other by chance
     assert history["val_accuracy"][-1] > 0.75
-    fit(name="tiny", epochs=1, share_spoiled=0.5)
-    assert seen[-1] == ((32, 28, 28), (32, 7))  # each in its own way
+    fit(name="tiny", epochs=1, degraded_share=0.5)
+    assert shapes[-1] == ((32, 28, 28), (32, 7))  # a degradation for each image
 
 
-def test_a_student_learns_what_its_teacher_says_rather_than_the_labels(fit, sets):
-    """The teacher says 1 more than the label; with a share of .7 the student believes it."""
+def test_a_student_learns_from_its_teacher_more_than_from_the_labels(fit, sets):
+    """The teacher predicts 1 more than the label, and 70% of the loss come from it."""
     images, labels = data.normalize(sets[0][0]), sets[0][1]
     teacher = models.build_dense()
     teacher.compile("adam", "sparse_categorical_crossentropy")
@@ -129,10 +138,10 @@ def test_a_student_learns_what_its_teacher_says_rather_than_the_labels(fit, sets
     assert all((a == b).all() for a, b in zip(before, teacher.get_weights(), strict=True))
 
 
-def test_the_loss_under_a_teacher_is_hintons(sets):
+def test_the_loss_with_a_teacher_is_that_of_hinton(sets):
     keras.utils.set_random_seed(0)
     student, teacher = models.build_dense(), models.build_dense()
-    trained = recipes.compile_model(student, 1, 1e-3, heads.logits_model(teacher))
+    trained = trainer.compile_model(student, make_recipe(), 1, heads.logits_model(teacher))
     images, labels = data.normalize(sets[0][0][:50]), sets[0][1][:50]
     ours, theirs = (
         np.asarray(heads.logits_model(network)(images), np.float64)
@@ -156,10 +165,10 @@ def test_the_same_seed_gives_the_same_weights_to_the_bit(fit, name):
     assert not same_weights(first, other)
 
 
-@pytest.mark.parametrize("spoiled", [False, True])
+@pytest.mark.parametrize("degraded_share", [0.0, 0.25])
 @pytest.mark.parametrize("batch_size", [1, 7, 50, 64, 600, 1000])
-def test_any_batch_size_trains(fit, batch_size, spoiled):
-    history = fit(epochs=1, batch_size=batch_size, share_spoiled=0.25 * spoiled)[1]
+def test_any_batch_size_trains(fit, batch_size, degraded_share):
+    history = fit(epochs=1, batch_size=batch_size, degraded_share=degraded_share)[1]
     assert np.isfinite(history["loss"][0])
     assert 0 < history["accuracy"][0] <= 1
 
@@ -183,14 +192,16 @@ def interrupted_fit(fit, monkeypatch, after, **options):
     ("name", "after"),
     [("dense", (1, 0)), ("dense", (3, 0)), ("tiny", (0, 4)), ("tiny", (1, 8)), ("cnn", (1, 4))],
 )
-@pytest.mark.parametrize(("taught", "spoiled"), [(False, False), (True, True)])
+@pytest.mark.parametrize(("distilled", "degraded_share"), [(False, 0.0), (True, 0.5)])
 def test_a_resumed_training_ends_with_the_same_weights_to_the_bit(
-    fit, monkeypatch, name, after, taught, spoiled
+    fit, monkeypatch, name, after, distilled, degraded_share
 ):
-    monkeypatch.setitem(trainer.STEPS_A_CALL, "large", 4)
-    options = {"name": name, "epochs": 4 if name == "dense" else 2, "share_spoiled": 0.5 * spoiled}
-    options["policy"] = "float32" if name == "dense" else "mixed_bfloat16"
-    options["teacher"] = heads.logits_model(models.build_tiny()) if taught else None
+    options = {"name": name, "degraded_share": degraded_share}
+    if name == "dense":
+        options |= {"epochs": 4, "policy": "float32"}
+    else:
+        options |= {"epochs": 2, "policy": "mixed_bfloat16", "steps_per_call": 4}
+    options["teacher"] = heads.logits_model(models.build_tiny()) if distilled else None
     network, history = fit(**options)
     interrupted_fit(fit, monkeypatch, after, **options)
     resumed, resumed_history = fit(resume=True, **options)
@@ -223,7 +234,7 @@ def test_resuming_refuses_other_settings_other_networks_and_damage(
         fit(resume=True)
 
     path.write_bytes(whole)
-    tiny = recipes.compile_model(models.build_tiny(), 36, 5e-3)
+    tiny = trainer.compile_model(models.build_tiny(), make_recipe("tiny"), 36)
     tiny.optimizer.build(tiny.trainable_variables)
     with pytest.raises(ValueError, match="another network"):
         checkpoint.load(path, tiny, {"seed": 0})

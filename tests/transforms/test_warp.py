@@ -11,7 +11,7 @@ def warped(images, warps):
 
 
 def affine_warps(linear, shift=(0, 0)):
-    """One warp that looks at `linear @ (place - centre) + centre + shift`, with no bumps."""
+    """One warp that reads at `linear @ (place - centre) + centre + shift`, with no bumps."""
     coefficients = np.zeros((1, 2, 28), np.float32)
     coefficients[0, :, 0] = shift
     coefficients[0, :, 1:3] = np.array(linear) - np.eye(2)
@@ -97,29 +97,27 @@ def test_images_share_warps_in_order(images):
     for group in range(3):
         members = slice(4 * group, 4 * group + 4)
         alone = warped(images[members], warps[group : group + 1])
-        np.testing.assert_allclose(together[members], alone, atol=1e-6)
+        np.testing.assert_allclose(together[members], alone, atol=1e-5)
 
 
 def test_a_warped_digit_stays_in_range_and_keeps_its_ink():
-    import data
-
     digits = data.normalize(data.load_train()[0][:320])
-    warped = warp(digits, warp.random_warps(np.random.default_rng(7), 320))
-    assert warped.dtype == np.float32
-    assert warped.min() >= 0
-    assert warped.max() <= 1
-    ink = warped.sum(axis=(1, 2)) / digits.sum(axis=(1, 2))
+    changed = warped(digits, warp.random_warps(np.random.default_rng(7), 320))
+    assert changed.dtype == np.float32
+    assert changed.min() >= 0
+    assert changed.max() <= 1
+    ink = changed.sum(axis=(1, 2)) / digits.sum(axis=(1, 2))
     assert 0.97 < ink.mean() < 1.03
     assert 0.6 < ink.min() < ink.max() < 1.5
 
 
-def test_a_view_is_a_little_warp_of_each_image_in_a_way_of_its_own():
+def test_each_image_is_warped_slightly_by_a_warp_of_its_own():
     images = data.normalize(data.load_test()[0][:1200].copy())
-    first, again, second = (warp.view(images, seed) for seed in (1, 1, 2))
+    first, again, second = (warp.warp_slightly(images, seed) for seed in (1, 1, 2))
     assert first.shape == images.shape
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - second).mean() > 0.01
     assert np.abs(first - images).mean() < 0.1
     same = np.repeat(images[:1], 2, axis=0)
-    left, right = warp.view(same, 1)
+    left, right = warp.warp_slightly(same, 1)
     assert np.abs(left - right).mean() > 0.005

@@ -61,9 +61,9 @@ def make_page(
     size = size or np.exp(rng.uniform(np.log(13), np.log(46)))
     writer = Writer(rng, size, strokes, labels, shape)
     if kind == "scattered":
-        writer.scatter(rng.integers(3, 14))
+        writer.scatter(int(rng.integers(3, 14)))
     elif kind == "no digits":
-        writer.scatter_operators(rng.choice([0, rng.integers(1, 8)]))
+        writer.scatter_operators(int(rng.choice([0, int(rng.integers(1, 8))])))
     else:
         writer.write_lines()
     if rng.random() < 0.15:  # a pen that runs dry
@@ -151,14 +151,14 @@ class Writer:
             Width of its ink in pixels, 0 if none is on the page.
         """
         if index is None:
-            index = self.rng.integers(len(self.strokes[kind]))
+            index = int(self.rng.integers(len(self.strokes[kind])))
         tile = self._draw(self.strokes[kind][index], height, angle)
         box, visible = _stamp(self.ink, tile, x, y)
         if box is None:
             return 0
         if kind == "digits":
             self.boxes.append(box)
-            self.written.append(self.labels[index])
+            self.written.append(int(self.labels[index]))
             self.visible.append(visible)
         return box[2] - box[0]
 
@@ -223,7 +223,7 @@ class Writer:
         tile = Image.fromarray(distance_map).transform(
             (side, side),
             Image.Transform.AFFINE,
-            np.column_stack([inverse, offset]).ravel(),
+            np.column_stack([inverse, offset]).ravel().tolist(),
             Image.Resampling.BILINEAR,
             fillcolor=255,
         )

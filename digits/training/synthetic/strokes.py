@@ -20,8 +20,10 @@ STEPS_PER_PIXEL = 16  # of a distance map's values
 LETTERS = "acdefhijkmnprtuvwxyACEFHJKLMNPQRTUVWXY"
 LOOKALIKES = "bgloqszBDGIOSZ"
 OPERATORS = "+-×÷=()%#*?!$√±→&<>{}[]"
-LETTER_FONTS = ("DejaVuSans", "DejaVuSans-Oblique", "DejaVuSerif", "DejaVuSansMono", "cmr10")
-LETTER_FONTS += ("STIXGeneral", "STIXGeneralItalic", "cmmi10", "cmss10")
+LETTER_FONTS = (
+    "DejaVuSans", "DejaVuSans-Oblique", "DejaVuSerif", "DejaVuSansMono", "cmr10", "STIXGeneral",
+    "STIXGeneralItalic", "cmmi10", "cmss10",
+)  # fmt: skip
 OPERATOR_FONTS = ("DejaVuSans", "STIXGeneral")
 # Many people write a 1 with a flag and perhaps a foot, and a 7 with a bar; few in MNIST do.
 SHARE_FLAGGED, SHARE_FOOTED, SHARE_BARRED = 0.25, 0.5, 0.25  # footed: of those with a flag

@@ -1,0 +1,207 @@
+"""train.py as a user runs it."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from digits.networks import storage
+from tests.conftest import ROOT
+
+QUICK = ("--epochs", 2, "--batch-size", 32)
+
+
+def test_train_writes_model_metadata_and_figures(run_script, tiny_data, tmp_path):
+    model_path = tmp_path / "new" / "folder" / "mine.keras"
+    with np.load(tiny_data) as arrays:  # training has no use for a test set
+        np.savez(tmp_path / "train.npz", x_train=arrays["x_train"], y_train=arrays["y_train"])
+    args = ("--data", "train.npz", "--model-path", model_path)
+    trained = run_script("train.py", *args, *QUICK)
+    assert (trained.returncode, trained.stderr) == (0, "")
+    assert "20/20" in trained.stdout
+    written = [line.removeprefix("Wrote ") for line in trained.stdout.splitlines()[-7:]]
+    assert written == [
+        str(model_path),
+        str(model_path.with_suffix(".json")),
+        "plots/dataset_samples.png",
+        "plots/mine_network.png",
+        "plots/mine_accuracy.png",
+        "plots/mine_history.csv",
+        "plots/mine_augmentation.png",
+    ]
+    assert all((tmp_path / path).stat().st_size > 50 for path in written)
+    with open(tmp_path / "plots" / "mine_history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    metadata = json.loads(model_path.with_suffix(".json").read_text())
+    assert metadata["model"] == "dense"
+    assert metadata["num_parameters"] == 109_386
+    assert metadata["seed"] == 0
+    assert metadata["arguments"]["epochs"] == 2
+    assert metadata["val_accuracy"] == pytest.approx(float(rows[-1]["val_accuracy"]))
+    assert metadata["val_loss"] < float(rows[-1]["val_loss"])  # by the temperature
+    assert len(metadata["dataset_sha256"]) == 64
+    assert metadata["seconds"] > 0
+    assert metadata["num_train"] == 330
+    assert 0.1 < metadata["threshold"] < 1
+
+
+def test_degraded_images_are_trained_on_and_shown(run_script, tiny_data, tmp_path):
+    figures, weights = set(), set()
+    for kind in ("warp", "degrade"):
+        args = ("--data", tiny_data, *QUICK, "--augment", kind)
+        trained = run_script("train.py", *args)
+        assert (trained.returncode, trained.stderr) == (0, "")
+        figures.add((tmp_path / "plots" / "dense_augmentation.png").read_bytes())
+        metadata = json.loads((tmp_path / "saved_models" / "dense.json").read_text())
+        assert metadata["arguments"] == {
+            "augment": kind,
+            "epochs": 2,
+            "batch_size": 32,
+            "learning_rate": 4e-3,
+            "warp_strength": 1.0,
+            "degraded_share": 0.25 * (kind == "degrade"),
+        }
+        weights.add(metadata["val_loss"])
+    assert len(figures) == len(weights) == 2
+
+
+@pytest.mark.parametrize("name", ["tiny", "cnn"])
+def test_the_convolutional_networks_train_and_teach(run_script, tiny_data, tmp_path, name):
+    common = ("--data", tiny_data, *QUICK)
+    trained = run_script("train.py", *common, "--model", name)
+    assert (trained.returncode, trained.stderr) == (0, "")
+    teacher = f"saved_models/{name}.keras"
+    distilled = run_script("train.py", *common, "--teacher", teacher)
+    assert (distilled.returncode, distilled.stderr) == (0, "")
+    metadata = json.loads((tmp_path / "saved_models" / "dense.json").read_text())
+    assert metadata["command"].endswith(f"--teacher {teacher}")
+    assert [len(digest) for digest in metadata["teacher"]["sha256"]] == [64]
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (["--teacher", "none.keras"], "none.keras does not exist"),
+        (["--data", "none.npz"], "none.npz does not exist"),
+        (["--epochs", "0"], "received '0', expected a whole number from 1"),
+        (["--batch-size", "many"], "received 'many'"),
+        (["--learning-rate", "nan"], "expected a number above 0"),
+        (["--seed", "-5"], "received '-5'"),
+        (["--augment", "spoil"], "invalid choice: 'spoil'"),
+        (["--model-path", "m.h5"], "ending in .keras"),
+        (["--plots-dir", "/dev/null"], "cannot write to the folder /dev/null"),
+        (["--model-path", "/dev/null/m.keras"], "cannot write to the folder"),
+        (["--epo", "3"], "unrecognized arguments"),
+    ],
+)
+def test_mistakes_are_one_line_status_2_and_write_nothing(run_main, tmp_path, args, expected):
+    done = run_main("train.py", *args)
+    assert done.returncode == 2
+    assert expected in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+
+
+def test_help_shows_every_default(run_main):
+    text = " ".join(run_main("train.py", "--help").stdout.split())
+    for flag in ("--epochs", "--batch-size", "--learning-rate", "--seed", "--data", "--plots-dir"):
+        _, _, after = text.partition(f"{flag} ")[2].partition(f"{flag} ")
+        assert "(default:" in after.partition(" --")[0], flag
+
+
+def written_at(path):
+    return path.stat().st_mtime_ns if path.exists() else None
+
+
+def start_training(tmp_path, *args):
+    """Start train.py in the background and wait until it has written a checkpoint."""
+    checkpoint_path = tmp_path / "mine.checkpoint.npz"
+    before = written_at(checkpoint_path)
+    training = subprocess.Popen(
+        [sys.executable, ROOT / "train.py", *map(str, args), "--model-path", "mine.keras"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Where the tests run in the background, a shell has had SIGINT ignored, here too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    deadline = time.monotonic() + 120
+    while written_at(checkpoint_path) == before:
+        if training.poll() == 0:
+            break
+        assert training.poll() is None, training.stderr.read()
+        if time.monotonic() > deadline:
+            training.kill()
+            pytest.fail("no checkpoint after two minutes")
+        time.sleep(0.02)
+    return training
+
+
+def test_ctrl_c_ends_training_with_status_130_and_leaves_the_old_model(tiny_data, tmp_path):
+    (tmp_path / "mine.keras").write_text("the model from before")
+    training = start_training(tmp_path, "--data", tiny_data, "--epochs", 100_000)
+    training.send_signal(signal.SIGINT)
+    _, errors = training.communicate(timeout=60)
+    assert training.returncode == 130
+    assert errors == "\nInterrupted: no file is left half-written.\n"
+    assert (tmp_path / "mine.keras").read_text() == "the model from before"
+
+
+def test_a_killed_training_resumes_to_the_same_weights_to_the_bit(run_script, tiny_data, tmp_path):
+    """Killed twice at random moments, against a training left alone."""
+    flags = ("--data", tiny_data, "--epochs", 1200, "--batch-size", 64)
+    alone = run_script("train.py", *flags, "--model-path", "alone.keras")
+    assert alone.returncode == 0, alone.stderr
+    rng = np.random.default_rng()
+    training = start_training(tmp_path, *flags)
+    kills = 0
+    for _ in range(2):
+        time.sleep(rng.uniform(0, 0.5))
+        if training.poll() is not None:
+            break
+        training.kill()
+        training.wait()
+        kills += 1
+        training = start_training(tmp_path, *flags, "--resume")
+    assert training.wait() == 0, training.stderr.read()
+    assert kills
+    for left, right in zip(
+        storage.load_classifier_model(tmp_path / "alone.keras").get_weights(),
+        storage.load_classifier_model(tmp_path / "mine.keras").get_weights(),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(left, right)
+    assert not (tmp_path / "mine.checkpoint.npz").exists()
+    assert (tmp_path / "plots" / "alone_history.csv").read_bytes() == (
+        tmp_path / "plots" / "mine_history.csv"
+    ).read_bytes()
+
+
+def test_resuming_nothing_or_damage_is_an_error_and_touches_nothing(run_script, tmp_path):
+    done = run_script("train.py", "--model-path", "mine.keras", "--resume")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "no interrupted training" in done.stderr
+    (tmp_path / "mine.checkpoint.npz").write_bytes(b"damage")
+    done = run_script("train.py", "--model-path", "mine.keras", "--resume")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "damaged" in done.stderr
+    assert (tmp_path / "mine.checkpoint.npz").read_bytes() == b"damage"
+
+
+def test_a_learning_rate_that_blows_up_is_one_line_and_keeps_the_old_model(
+    run_script, tiny_data, tmp_path
+):
+    (tmp_path / "mine.keras").write_text("the model from before")
+    args = ("--data", tiny_data, "--model-path", "mine.keras", "--learning-rate", 1e30)
+    done = run_script("train.py", *args, *QUICK)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "smaller --learning-rate" in done.stderr
+    assert (tmp_path / "mine.keras").read_text() == "the model from before"

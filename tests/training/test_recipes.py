@@ -1,0 +1,68 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+import model as models
+from digits.keras_quietly import keras
+from digits.mnist import NETWORKS
+from digits.networks import detector_model
+from digits.training import RECIPES, choose_recipe
+from digits.training.recipes import build_optimizer
+
+
+def test_every_network_has_a_recipe():
+    assert RECIPES.keys() == NETWORKS.keys() == models.BUILDERS.keys()
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("distilled", [False, True])
+def test_augmentation_is_as_strong_as_asked(name, distilled):
+    degrade, warp, none = (
+        choose_recipe(name, kind, distilled) for kind in ("degrade", "warp", "none")
+    )
+    assert degrade.warp_strength == warp.warp_strength > none.warp_strength == 0
+    assert degrade.degraded_share > 0 == warp.degraded_share == none.degraded_share
+    assert none.epochs < warp.epochs == degrade.epochs
+
+
+def test_only_the_dense_network_is_trained_otherwise_with_a_teacher():
+    for name in RECIPES:
+        alone, distilled = (choose_recipe(name, "degrade", taught) for taught in (False, True))
+        assert (alone == distilled) == (name != "dense")
+    assert distilled == RECIPES[name]
+
+
+@pytest.mark.parametrize(("num_images", "steps"), [(10, 1), (512, 1), (1023, 1), (55_000, 107)])
+def test_an_epoch_leaves_out_an_incomplete_batch(num_images, steps):
+    assert RECIPES["dense"].steps_per_epoch(num_images) == steps
+
+
+def test_a_recipe_cannot_be_changed_in_place():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        RECIPES["dense"].epochs = 1
+
+
+def test_the_learning_rate_rises_to_its_peak_and_falls_to_0():
+    rate = build_optimizer(0.01, 100, 25, None)._learning_rate
+    rates = [float(rate(step)) for step in (0, 25, 62.5, 100)]
+    assert rates == pytest.approx([0, 0.01, 0.005, 0], abs=1e-8)
+
+
+@pytest.mark.parametrize("build", [models.build_cnn, detector_model.build_detector])
+def test_weight_decay_leaves_out_biases_and_normalizations(build):
+    """Without gradients, a step changes only the weights that decay."""
+    network = build()
+    optimizer = build_optimizer(0.1, 10, 5, weight_decay=0.5)
+    optimizer.build(network.trainable_variables)
+    for variable in network.trainable_variables:
+        variable.assign(keras.ops.ones_like(variable))
+    zeros = [keras.ops.zeros_like(variable) for variable in network.trainable_variables]
+    for _ in range(2):  # at the first, the learning rate is 0
+        optimizer.apply(zeros, network.trainable_variables)
+    decayed = {
+        variable.name for variable in network.trainable_variables if (np.array(variable) < 1).all()
+    }
+    assert decayed == {"kernel"}
+    kept = {variable.name for variable in network.trainable_variables} - decayed
+    assert kept == {"bias", "beta", "gamma"}
