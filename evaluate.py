@@ -121,7 +121,7 @@ def measure_robustness(
 
 
 def make_report(classifier: Classifier, images: np.ndarray, labels: np.ndarray) -> Result:
-    """Measure one classifier from all sides."""
+    """Make all measurements of one classifier."""
     from digits.evaluation import report
 
     with cli.one_line_errors():

@@ -1,5 +1,6 @@
 """What README and docs show is what the commands print, and what they link to exists."""
 
+import itertools
 import json
 import re
 import shlex
@@ -31,9 +32,7 @@ def list_outputs():
     outputs = []
     for page, text in TEXTS.items():
         fences = list_fences(text)
-        for (language, command, _), (next_language, output, between) in zip(
-            fences, fences[1:], strict=False
-        ):
+        for (language, command, _), (next_language, output, between) in itertools.pairwise(fences):
             if (language, next_language, between.strip()) == ("sh", "text", ""):
                 outputs.append(pytest.param(command, output, id=f"{page}: {command.strip()[:50]}"))
     return outputs

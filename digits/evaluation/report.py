@@ -1,4 +1,4 @@
-"""Measures a classifier from all sides and writes one HTML page about it."""
+"""Makes all measurements of one classifier, and one HTML page of them."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def make_report(
     labels: np.ndarray,
     on_progress: Callable[[], object] = lambda: None,
 ) -> Report:
-    """Measure a classifier from all sides, in about a minute.
+    """Make all measurements of a classifier, in about a minute.
 
     Args:
         classifier: one that passes `check`.

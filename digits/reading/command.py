@@ -15,21 +15,7 @@ from digits import cli, files
 from digits.networks import find_model, load_classifier, load_detector
 from digits.reading.photos import explain_missing, find_photos, load_photo
 from digits.reading.reader import Reader
-from digits.reading.results import Page, printable
-
-# Of the CSV, as `Page.to_rows` names them.
-COLUMNS = (
-    "file",
-    "line",
-    "number",
-    "text",
-    "probability",
-    "is_sure",
-    "left",
-    "top",
-    "right",
-    "bottom",
-)
+from digits.reading.results import COLUMNS, Page, printable
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -9,6 +9,10 @@ import numpy as np
 
 # A box: left, top, right and bottom edge, in pixels of the photo.
 Box = tuple[float, float, float, float]
+# Of a table of numbers, the keys of the rows of `Page.to_rows`.
+COLUMNS = (
+    "file", "line", "number", "text", "probability", "is_sure", "left", "top", "right", "bottom",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -41,7 +41,7 @@ class Answer:
     """What a network predicts for all digits of a drawing, in reading order.
 
     Attributes:
-        predictions: one a digit.
+        predictions: one for each digit.
     """
 
     predictions: tuple[Prediction, ...]

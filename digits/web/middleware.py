@@ -19,11 +19,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_UPLOAD = 20 * 1024**2  # bytes of a file
 MAX_REQUEST = 1_500_000  # bytes of any other request: a drawing, as text
-FORM = 10_000  # bytes that a form adds to a file
+FORM = 10_000  # bytes that the form's encoding adds to a file
 MAX_STORED = 500_000_000  # bytes of uploads and results
 MAX_AGE = 600  # seconds until they are deleted
 MAX_THREADS = 8  # that read and write them
-# Paths at which Gradio fetches pages of other hosts for whoever asks, or writes a file per link.
+# Paths at which Gradio would fetch pages of other hosts for any client, or write a file per link.
 REFUSED = re.compile(r"/gradio_api/(file[=/]\s*https?:|proxy=|deep_link)", re.IGNORECASE)
 # Whatever Gradio's page may ask for, the browser is told to load nothing from other hosts.
 HEADERS = {

@@ -17,7 +17,7 @@ import numpy as np
 from digits import files
 from digits.networks import Classifier
 from digits.reading import Photo, Reader, canvas, figures, photos
-from digits.reading.command import COLUMNS
+from digits.reading.results import COLUMNS
 from digits.web import answers, learn_tab, middleware
 
 STATIC = Path(__file__).parent / "static"
