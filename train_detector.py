@@ -100,14 +100,14 @@ def make_pages(
         train_digits, val_digits = data.split_validation(images, labels)
         training_set = SyntheticPages(
             *train_digits,
-            num_batches=STEPS_PER_EPOCH,
+            batches_per_epoch=STEPS_PER_EPOCH,
             batch_size=BATCH_SIZE,
             seed=seed,
             new_each_epoch=True,
         )
         validation_set = SyntheticPages(
             *val_digits,
-            num_batches=VALIDATION_STEPS,
+            batches_per_epoch=VALIDATION_STEPS,
             batch_size=BATCH_SIZE,
             seed=seed + 1,
             new_each_epoch=False,

@@ -19,7 +19,7 @@ class SyntheticPages(keras.utils.PyDataset):
         images: np.ndarray,
         labels: np.ndarray,
         *,
-        num_batches: int,
+        batches_per_epoch: int,
         batch_size: int,
         seed: int,
         new_each_epoch: bool,
@@ -29,7 +29,7 @@ class SyntheticPages(keras.utils.PyDataset):
         Args:
             images: uint8 array of shape (n, 28, 28).
             labels: integers 0-9 of shape (n,).
-            num_batches: batches per epoch.
+            batches_per_epoch: batches in an epoch.
             batch_size: pages per batch.
             seed: the same seed gives the same pages.
             new_each_epoch: whether each epoch has other pages.
@@ -40,13 +40,13 @@ class SyntheticPages(keras.utils.PyDataset):
         super().__init__(workers=1)  # one thread makes pages while TensorFlow trains
         self.strokes = strokes.trace_digits(images, labels, np.random.default_rng(seed))
         self.labels = labels
-        self.num_batches, self.batch_size, self.seed = num_batches, batch_size, seed
+        self.batches_per_epoch, self.batch_size, self.seed = batches_per_epoch, batch_size, seed
         self.new_each_epoch = new_each_epoch
         self.epoch = 0
 
     def __len__(self) -> int:
         """Number of batches per epoch."""
-        return self.num_batches
+        return self.batches_per_epoch
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Make a batch.

@@ -178,6 +178,7 @@ def draw_detections(
                 fontweight="bold",
                 va="bottom",
                 path_effects=[withStroke(linewidth=2, foreground="white")],
+                in_layout=False,  # a label beyond the edge would move the pages apart
             )
         axes.set(xlim=(-0.5, page.shape[1] - 0.5), ylim=(page.shape[0] - 0.5, -0.5))
     figure.suptitle("Synthetic pages of the validation set, and the digits detected", fontsize=12)

@@ -76,7 +76,7 @@ def test_synthetic_pages_are_new_each_epoch_and_the_same_for_a_seed(tiny_data):
     def make(new_each_epoch):
         return detection.SyntheticPages(
             *data.load_train(tiny_data),
-            num_batches=2,
+            batches_per_epoch=2,
             batch_size=2,
             seed=5,
             new_each_epoch=new_each_epoch,
