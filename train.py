@@ -67,7 +67,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Parse the command line; what a recipe decides is None where it is not given."""
+    """Parse the command line; epochs, batch size and learning rate are None by default."""
     parser = cli.Parser("Train a network on MNIST's training images.")
     cli.add_model_flags(parser)
     cli.add_data_flag(parser)
@@ -120,7 +120,7 @@ def _defaults(field: str) -> str:
 
 
 def make_recipe(args: argparse.Namespace) -> Recipe:
-    """Choose the network's recipe, changed by what the flags say."""
+    """Choose the network's recipe, with the changes that flags ask for."""
     recipe = choose_recipe(args.model, args.augment, bool(args.teacher))
     given = {name: getattr(args, name) for name in ("epochs", "batch_size", "learning_rate")}
     changes = {name: value for name, value in given.items() if value is not None}

@@ -50,15 +50,15 @@ def test_training_and_validation_pages_are_written_with_different_digits(tiny_da
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected"),
     [
         (["--epochs", "0"], "expected a whole number from 1"),
         (["--model-path", "detector.h5"], "ending in .keras"),
         (["--data", "none.npz"], "none.npz"),
     ],
 )
-def test_a_users_mistake_is_one_line(run_main, arguments, said):
+def test_a_users_mistake_is_one_line(run_main, arguments, expected):
     result = run_main("train_detector.py", *arguments)
     assert result.returncode == 2
     assert result.stderr.count("\n") == 1
-    assert said in result.stderr
+    assert expected in result.stderr

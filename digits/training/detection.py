@@ -100,8 +100,8 @@ def make_targets(
             continue
         rim = (abs(across) < max(0.36 * width, 4.1)) & (abs(down) < max(0.36 * height, 4.1))
         core = (abs(across) < max(0.22 * width, 2.1)) & (abs(down) < max(0.2 * height, 2.1))
-        # Cells around the core may say digit or background, as may all of a digit that is
-        # ambiguous, partly hidden, or of a size within the margin.
+        # Cells around the core are ignored, and all cells of a digit that is ambiguous, partly off
+        # the page, or of a size within the margin.
         targets[rim & (targets[..., 0] == BACKGROUND), 0] = IGNORED
         if not SMALLEST <= size <= LARGEST or share < 0.9 or label > BACKGROUND:
             continue
