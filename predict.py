@@ -25,17 +25,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         f"as ./7) and folders of photos (default: {NUM_RANDOM} test images at random)",
     )
     cli.add_model_flags(parser, default="cnn for photos, else dense")
-    cli.add_detector_flag(parser)
+    cli.add_photo_flags(parser)
     cli.add_data_flag(parser)
     cli.add_plots_flag(parser)
     cli.add_seed_flag(parser)
     cli.add_results_flag(parser)
-    parser.add_argument(
-        "--csv",
-        type=cli.file_name(".csv"),
-        metavar="FILE.csv",
-        help="write the numbers read on photos here, one a row (default: they are only printed)",
-    )
     args = parser.parse_args(argv)
     args.photos = [text for text in args.inputs if not text.isdecimal()]
     for text in args.photos:

@@ -135,14 +135,20 @@ def add_model_flags(parser: argparse.ArgumentParser, default: str = "dense") -> 
     )
 
 
-def add_detector_flag(parser: argparse.ArgumentParser) -> None:
-    """Add `--detector-path`."""
+def add_photo_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that concern photos alone: `--detector-path` and `--csv`."""
     parser.add_argument(
         "--detector-path",
         type=file_name(".keras"),
         metavar="FILE.keras",
         help="the network that detects digits on photos (default: saved_models/detector.keras; if "
         "you have trained none, the one released with the project)",
+    )
+    parser.add_argument(
+        "--csv",
+        type=file_name(".csv"),
+        metavar="FILE.csv",
+        help="write the numbers read on photos here, one a row (default: they are only printed)",
     )
 
 

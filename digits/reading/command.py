@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -16,17 +15,6 @@ from digits.networks import find_model, load_classifier, load_detector
 from digits.reading.photos import explain_missing, find_photos, load_photo
 from digits.reading.reader import Reader
 from digits.reading.results import COLUMNS, Page, printable
-
-
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that concern photos alone: `--detector-path` and `--csv`."""
-    cli.add_detector_flag(parser)
-    parser.add_argument(
-        "--csv",
-        type=cli.file_name(".csv"),
-        metavar="FILE.csv",
-        help="write the numbers read on photos here, one a row (default: they are only printed)",
-    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     cli.add_model_flags(parser, default="cnn")
     cli.add_plots_flag(parser)
     cli.add_results_flag(parser)
-    add_flags(parser)
+    cli.add_photo_flags(parser)
     args = parser.parse_args(argv)
     if not all(args.inputs):
         parser.error("received an empty name, expected a photo's: is a variable not set?")
