@@ -1,5 +1,6 @@
 """Draws how a training went: its data, its augmentation, its curves, a detector's results."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -107,7 +108,12 @@ def draw_history(
     for axes, key in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
         marker = "o" if len(epochs) <= 20 else None
         axes.plot(
-            epochs, history[key], color=plotting.BLUE, marker=marker, ms=4, label=training_label
+            epochs,
+            history[key],
+            color=plotting.BLUE,
+            marker=marker,
+            ms=4,
+            label=textwrap.fill(training_label, 20),
         )
         axes.plot(
             epochs,
