@@ -73,6 +73,17 @@ def run_main(tmp_path, monkeypatch, capfd):
     return run
 
 
+@pytest.fixture
+def run_train(run_main, monkeypatch):
+    """Run train.py in this process, in which TensorFlow has its threads already."""
+    from digits.keras_quietly import keras
+    from digits.training import trainer
+
+    monkeypatch.setattr(trainer, "use_threads", lambda execution: None)
+    yield lambda *args: run_main("train.py", *args)
+    keras.config.set_dtype_policy("float32")
+
+
 @pytest.fixture(scope="session")
 def dense_path(tmp_path_factory):
     """An untrained dense network, saved."""

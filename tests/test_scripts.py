@@ -1,4 +1,4 @@
-"""The scripts together, each in a process of its own."""
+"""The scripts together."""
 
 import json
 import subprocess
@@ -9,20 +9,20 @@ import pytest
 from tests.conftest import ROOT
 
 
-def test_train_evaluate_predict(run_script, tiny_data, tmp_path):
+def test_train_evaluate_predict(run_train, run_main, tiny_data, tmp_path):
     """A model that train.py writes can be scored and used, with the threshold it was given."""
     common = ("--data", tiny_data, "--model-path", "mine.keras")
-    trained = run_script("train.py", *common, "--epochs", 2, "--batch-size", 32)
+    trained = run_train(*common, "--epochs", 2, "--batch-size", 32)
     assert (trained.returncode, trained.stderr) == (0, "")
     metadata = json.loads((tmp_path / "mine.json").read_text())
 
-    evaluated = run_script("evaluate.py", *common, "--results-file", "out/r.json")
+    evaluated = run_main("evaluate.py", *common, "--results-file", "out/r.json")
     assert (evaluated.returncode, evaluated.stderr) == (0, "")
     results = json.loads((tmp_path / "out" / "r.json").read_text())
     assert results["num_images"] == 120
     assert results["test_accuracy"] > 0.3  # guessing gives 0.1
 
-    predicted = run_script("predict.py", "7", "0", "7", *common, "--results-file", "p.json")
+    predicted = run_main("predict.py", "7", "0", "7", *common, "--results-file", "p.json")
     assert (predicted.returncode, predicted.stderr) == (0, "")
     for row in json.loads((tmp_path / "p.json").read_text())["predictions"]:
         assert row["is_sure"] == (row["probability"] >= metadata["threshold"])

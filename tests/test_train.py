@@ -51,11 +51,11 @@ def test_train_writes_model_metadata_and_figures(run_script, tiny_data, tmp_path
     assert 0.1 < metadata["threshold"] < 1
 
 
-def test_degraded_images_are_trained_on_and_shown(run_script, tiny_data, tmp_path):
+def test_degraded_images_are_trained_on_and_shown(run_train, tiny_data, tmp_path):
     figures, weights = set(), set()
     for kind in ("warp", "degrade"):
         args = ("--data", tiny_data, *QUICK, "--augment", kind)
-        trained = run_script("train.py", *args)
+        trained = run_train(*args)
         assert (trained.returncode, trained.stderr) == (0, "")
         figures.add((tmp_path / "plots" / "dense_augmentation.png").read_bytes())
         metadata = json.loads((tmp_path / "saved_models" / "dense.json").read_text())
@@ -72,12 +72,12 @@ def test_degraded_images_are_trained_on_and_shown(run_script, tiny_data, tmp_pat
 
 
 @pytest.mark.parametrize("name", ["tiny", "cnn"])
-def test_the_convolutional_networks_train_and_teach(run_script, tiny_data, tmp_path, name):
-    common = ("--data", tiny_data, *QUICK)
-    trained = run_script("train.py", *common, "--model", name)
+def test_the_convolutional_networks_train_and_teach(run_train, tiny_data, tmp_path, name):
+    common = ("--data", tiny_data, "--epochs", 1, "--batch-size", 32)
+    trained = run_train(*common, "--model", name)
     assert (trained.returncode, trained.stderr) == (0, "")
     teacher = f"saved_models/{name}.keras"
-    distilled = run_script("train.py", *common, "--teacher", teacher)
+    distilled = run_train(*common, "--teacher", teacher)
     assert (distilled.returncode, distilled.stderr) == (0, "")
     metadata = json.loads((tmp_path / "saved_models" / "dense.json").read_text())
     assert metadata["command"].endswith(f"--teacher {teacher}")
@@ -100,8 +100,8 @@ def test_the_convolutional_networks_train_and_teach(run_script, tiny_data, tmp_p
         (["--epo", "3"], "unrecognized arguments"),
     ],
 )
-def test_mistakes_are_one_line_status_2_and_write_nothing(run_main, tmp_path, args, expected):
-    done = run_main("train.py", *args)
+def test_mistakes_are_one_line_status_2_and_write_nothing(run_train, tmp_path, args, expected):
+    done = run_train(*args)
     assert done.returncode == 2
     assert expected in done.stderr
     assert done.stderr.count("\n") == 1
@@ -157,7 +157,7 @@ def test_ctrl_c_ends_training_with_status_130_and_leaves_the_old_model(tiny_data
 
 def test_a_killed_training_resumes_to_the_same_weights_to_the_bit(run_script, tiny_data, tmp_path):
     """Killed twice at random moments, against a training left alone."""
-    flags = ("--data", tiny_data, "--epochs", 1200, "--batch-size", 64)
+    flags = ("--data", tiny_data, "--epochs", 700, "--batch-size", 64)
     alone = run_script("train.py", *flags, "--model-path", "alone.keras")
     assert alone.returncode == 0, alone.stderr
     rng = np.random.default_rng()
@@ -185,23 +185,23 @@ def test_a_killed_training_resumes_to_the_same_weights_to_the_bit(run_script, ti
     ).read_bytes()
 
 
-def test_resuming_nothing_or_damage_is_an_error_and_touches_nothing(run_script, tmp_path):
-    done = run_script("train.py", "--model-path", "mine.keras", "--resume")
+def test_resuming_nothing_or_damage_is_an_error_and_touches_nothing(run_train, tmp_path):
+    done = run_train("--model-path", "mine.keras", "--resume")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "no interrupted training" in done.stderr
     (tmp_path / "mine.checkpoint.npz").write_bytes(b"damage")
-    done = run_script("train.py", "--model-path", "mine.keras", "--resume")
+    done = run_train("--model-path", "mine.keras", "--resume")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "damaged" in done.stderr
     assert (tmp_path / "mine.checkpoint.npz").read_bytes() == b"damage"
 
 
 def test_a_learning_rate_that_blows_up_is_one_line_and_keeps_the_old_model(
-    run_script, tiny_data, tmp_path
+    run_train, tiny_data, tmp_path
 ):
     (tmp_path / "mine.keras").write_text("the model from before")
     args = ("--data", tiny_data, "--model-path", "mine.keras", "--learning-rate", 1e30)
-    done = run_script("train.py", *args, *QUICK)
+    done = run_train(*args, *QUICK)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "smaller --learning-rate" in done.stderr
     assert (tmp_path / "mine.keras").read_text() == "the model from before"

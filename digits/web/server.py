@@ -58,6 +58,7 @@ def serve(
         stored = Path(folder)
         set_environment(host, stored)
         refuse_downloads()
+        use_threads()
         reader, classifiers = load_networks()
         paths = [reader.detector.path, *(network.path for network in classifiers.values())]
         report(f"Reading with {', '.join(map(str, paths))}")
@@ -165,6 +166,14 @@ def refuse_downloads() -> None:
     setattr(processing_utils, name, refuse)
 
 
+def use_threads() -> None:
+    """Let all requests be computed by the same threads; call it before TensorFlow is used."""
+    from digits.keras_quietly import tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(os.cpu_count())
+    tf.config.threading.set_inter_op_parallelism_threads(2)
+
+
 def load_networks() -> tuple[Reader, dict[str, Classifier]]:
     """Load the networks and read a drawing of two strokes, so that all are compiled.
 
@@ -175,11 +184,6 @@ def load_networks() -> tuple[Reader, dict[str, Classifier]]:
         OSError: a model is missing.
         ValueError: a model is damaged, or not one of this project's.
     """
-    from digits.keras_quietly import tf
-
-    # Every request is computed by these threads, however many requests there are.
-    tf.config.threading.set_intra_op_parallelism_threads(os.cpu_count())
-    tf.config.threading.set_inter_op_parallelism_threads(2)
     detector = load_detector()
     classifiers = {name: load_classifier(find_model(name)) for name in NETWORKS}
     for classifier in classifiers.values():

@@ -29,8 +29,14 @@ EXAMPLES = {
 MAX_WAITING = 64  # requests in the queue; with more, the last would wait too long
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 # Gradio's copy button takes the text box's label for itself (6.31).
-NAME_LINES = """() => setTimeout(() =>
-    document.querySelector("#lines textarea").setAttribute("aria-label", "Recognized text"), 100)"""
+NAME_LINES = """() => {
+    const name = () => {
+        const lines = document.querySelector("#lines textarea");
+        if (!lines) return setTimeout(name, 100);
+        lines.setAttribute("aria-label", "Recognized text");
+    };
+    setTimeout(name, 100);
+}"""
 DOWNLOAD = """(text, name) => {
     if (!name) return;
     const link = document.createElement("a");

@@ -331,7 +331,13 @@ def test_letting_others_in_is_warned_of(run_main):
 
 
 def test_an_unusable_model_is_an_error(run_main, tmp_path, monkeypatch):
-    for setting in ("bound_memory", "set_environment", "refuse_downloads", "check_free"):
+    for setting in (
+        "bound_memory",
+        "set_environment",
+        "refuse_downloads",
+        "check_free",
+        "use_threads",
+    ):
         monkeypatch.setattr(server, setting, lambda *args: None)
     (tmp_path / "saved_models").mkdir()
     (tmp_path / "saved_models" / "tiny.keras").write_text("hello")
