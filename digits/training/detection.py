@@ -5,10 +5,10 @@ import numpy as np
 from digits.keras_quietly import keras
 from digits.networks.detector import BACKGROUND, CELL, LARGEST, SMALLEST, TYPICAL
 from digits.training.synthetic import pages, strokes
+from digits.training.synthetic.pages import IGNORED
 
 # Digits up to this share beyond the sizes that are detected may be detected or not.
 MARGIN = 0.27
-IGNORED = 255  # the class of cells that count for nothing in training
 
 
 class SyntheticPages(keras.utils.PyDataset):

@@ -55,7 +55,7 @@ def test_a_page_has_a_box_a_label_and_a_visible_share_for_each_digit(digits, see
     assert page.photo.dtype == np.float32
     assert 0 <= page.photo.min() <= page.photo.max() <= 1
     assert len(page.boxes) == len(page.labels) == len(page.visible)
-    assert set(page.labels) <= {*range(10), pages.AMBIGUOUS}
+    assert set(page.labels) <= {*range(10), pages.IGNORED}
     assert (page.boxes[:, 2:] > page.boxes[:, :2]).all()
     assert ((page.visible >= 0) & (page.visible <= 1)).all()
 
@@ -99,13 +99,13 @@ def test_on_a_page_that_lies_on_its_side_only_round_digits_are_kept_as_ambiguous
     assert turned.photo.shape == (160, 100)
     assert turned.photo[top:bottom, left:right].all()
     assert turned.photo.sum() == (bottom - top) * (right - left)
-    assert turned.labels.tolist() == [pages.AMBIGUOUS]
+    assert turned.labels.tolist() == [pages.IGNORED]
     page = pages.SyntheticPage(photo, boxes, np.array([4]), np.ones(1))
     assert len(pages._lay_on_side(np.random.default_rng(seed), page).boxes) == 0
 
 
 def test_what_is_ambiguous_is_ignored():
-    boxes, labels = np.array([[40, 40, 60, 70]]), np.array([pages.AMBIGUOUS])
+    boxes, labels = np.array([[40, 40, 60, 70]]), np.array([pages.IGNORED])
     classes = detection.make_targets(boxes, labels, np.ones(1), (160, 160))[..., 0]
     assert set(np.unique(classes)) == {BACKGROUND, detection.IGNORED}
 

@@ -15,7 +15,8 @@ from digits.training.synthetic.strokes import (
 )
 
 SHARE_SIDEWAYS = 0.12  # of the pages
-AMBIGUOUS = 255  # label of what may be detected as a digit or not
+# Label of a symbol that may be detected as a digit or not, and class of the cells in it.
+IGNORED = 255
 WORD_KINDS = ("letters", "lookalikes")
 
 
@@ -26,7 +27,7 @@ class SyntheticPage:
     Attributes:
         photo: float32 array of shape (height, width), 0 black to 1 white.
         boxes: float32 array of shape (n, 4): left, top, right, bottom of each digit in pixels.
-        labels: int64 array of shape (n,): digits 0-9, or `AMBIGUOUS`.
+        labels: int64 array of shape (n,): digits 0-9, or `IGNORED`.
         visible: float32 array of shape (n,), share of each digit's ink that is on the page.
     """
 
@@ -90,7 +91,7 @@ def _lay_on_side(rng: np.random.Generator, page: SyntheticPage) -> SyntheticPage
         photo = np.rot90(page.photo, -1)
         boxes = np.stack([photo.shape[1] - bottom, left, photo.shape[1] - top, right], axis=1)
     round_digits = np.isin(page.labels, (0, 8))
-    labels = np.full(round_digits.sum(), AMBIGUOUS)
+    labels = np.full(round_digits.sum(), IGNORED)
     return SyntheticPage(photo, boxes[round_digits], labels, page.visible[round_digits])
 
 
