@@ -161,7 +161,7 @@ def main(argv: list[str] | None = None) -> None:
         result = make_report(classifiers[0], images, labels)
     else:
         result = score(classifiers, images, labels, args.views)
-    print(result.format(), flush=True)
+    print(result.format())
     write(result, args.plots_dir, args.results_file)
 
 

@@ -28,7 +28,9 @@ def test_train_evaluate_predict(run_train, run_main, tiny_data, tmp_path):
         assert row["is_sure"] == (row["probability"] >= metadata["threshold"])
 
 
-@pytest.mark.parametrize("script", ["train.py", "train_detector.py", "evaluate.py", "predict.py"])
+@pytest.mark.parametrize(
+    "script", ["train.py", "train_detector.py", "evaluate.py", "predict.py", "app.py"]
+)
 def test_help_and_argument_errors_come_before_any_heavy_import(script):
     code = (
         "import sys, runpy\n"

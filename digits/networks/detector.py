@@ -54,7 +54,7 @@ class Detections:
         """Number of detections."""
         return len(self.scores)
 
-    def __getitem__(self, chosen) -> Detections:
+    def __getitem__(self, chosen: Any) -> Detections:
         """Some of the detections, chosen as rows of a NumPy array are: mask, indices or slice."""
         return Detections(self.boxes[chosen], self.scores[chosen], self.probabilities[chosen])
 

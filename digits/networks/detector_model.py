@@ -1,5 +1,7 @@
 """The network that detects digits on a page: small and fully convolutional."""
 
+from typing import Any
+
 from digits.keras_quietly import keras, tf
 from digits.mnist import NUM_CLASSES
 from digits.networks.batch_norm import FusedBatchNormalization, fold_weights
@@ -17,13 +19,13 @@ class LocalContrastNormalization(keras.layers.Layer):
     architecture for object recognition?", ICCV 2009, section 2.2).
     """
 
-    def call(self, page):
+    def call(self, page: Any) -> Any:
         """Normalize pages, float32 of shape (batch, height, width, 1), sides multiples of 8."""
         ink = self._local_mean(page) - page
         contrast = keras.ops.sqrt(self._local_mean(keras.ops.square(ink))) + 0.01
         return keras.ops.clip(ink / contrast, -3, 6) / 2
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         """The shape of the input, said here since Keras cannot trace a page of unknown size."""
         return input_shape
 

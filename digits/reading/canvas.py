@@ -15,7 +15,7 @@ from digits.networks import Classifier, Detector
 from digits.reading import layout
 from digits.reading.detect import Pyramid
 from digits.reading.photos import decode_photo
-from digits.reading.recognize import classify, prepare
+from digits.reading.recognize import prepare, recognize
 
 # Pixels to which a drawing is shrunk to detect its digits, which are large: from about a fifth of
 # the height to all of it.
@@ -91,7 +91,9 @@ def read_canvas(
     inks = [] if canvas is None else split_digits(_get_ink(canvas), detector)
     prepared = prepare(inks)
     images = prepared[:, -1]
-    probabilities = {name: classify(each, prepared) for name, each in classifiers.items()}
+    probabilities = {
+        name: recognize(each, prepared).probabilities for name, each in classifiers.items()
+    }
     if not inks:
         return CanvasReading(images, probabilities, 0, {})
     confidences = [row.max(axis=1) for row in probabilities.values()]

@@ -11,7 +11,7 @@ from scipy import ndimage
 from digits.networks import Classifier, Detector
 from digits.reading import layout
 from digits.reading.detect import Pyramid, select_written
-from digits.reading.recognize import recognize
+from digits.reading.recognize import prepare, recognize
 from digits.transforms import to_mnist
 
 MAX_JUDGED = 50  # digits
@@ -126,7 +126,7 @@ def judge(pyramid: Pyramid, classifier: Classifier | None = None) -> Judgement:
     probabilities = digits.probabilities
     if classifier:
         inks = [to_mnist.cut_out(pyramid.page, box) for box in digits.boxes]
-        probabilities = recognize(classifier, inks, probabilities).probabilities
+        probabilities = recognize(classifier, prepare(inks), probabilities).probabilities
     confidences = digits.scores * probabilities.max(axis=1, initial=0)
     in_rows = layout.measure_rows(digits.boxes)
     # Confident digits count more: marks on a page that lies on its side give many uncertain ones.

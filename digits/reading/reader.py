@@ -11,7 +11,7 @@ from digits.reading import layout
 from digits.reading.detect import select_written
 from digits.reading.orientation import choose_view
 from digits.reading.photos import Photo, load_photo
-from digits.reading.recognize import recognize
+from digits.reading.recognize import prepare, recognize
 from digits.reading.results import Digit, Line, Number, Page
 from digits.transforms import to_mnist
 
@@ -57,7 +57,7 @@ class Reader:
         view, pyramid = choose_view(photo.grey(), self.detector, self.classifier)
         found = select_written(pyramid.page, pyramid.full())
         inks = [to_mnist.cut_out(pyramid.page, box) for box in found.boxes]
-        recognized = recognize(self.classifier, inks, found.probabilities)
+        recognized = recognize(self.classifier, prepare(inks), found.probabilities)
         probabilities = found.scores * recognized.probabilities.max(axis=1, initial=0)
         ranked = np.argsort(-recognized.probabilities, axis=1)
         boxes = view.turn_back(found.boxes, photo.pixels.shape[:2])

@@ -33,13 +33,13 @@ class Recognition:
 
 
 def recognize(
-    classifier: Classifier, inks: Sequence[np.ndarray], detected: np.ndarray | None = None
+    classifier: Classifier, images: np.ndarray, detected: np.ndarray | None = None
 ) -> Recognition:
     """Recognize digits: average the classifier's probabilities over several widths.
 
     Args:
         classifier: of digits.
-        inks: bool or float arrays of shape (height, width), 1 where there is ink.
+        images: float32 array of shape (n, len(WIDTHS), 28, 28), what `prepare` returned.
         detected: float array of shape (n, 10), the detector's probabilities of the same digits; the
             result is the mean of these and the classifier's. The detector uses the surroundings of
             a digit and the classifier its details, so their errors differ.
@@ -47,8 +47,8 @@ def recognize(
     Returns:
         A recognition of each.
     """
-    images = prepare(inks)
-    own = classify(classifier, images)
+    flat = classifier.probabilities(images.reshape(-1, *IMAGE_SHAPE))
+    own = flat.reshape(*images.shape[:2], NUM_CLASSES).mean(axis=1)
     probabilities = own if detected is None else (detected + own) / 2
     labels = probabilities.argmax(axis=1)[:, None]
     is_sure = np.take_along_axis(own, labels, axis=1)[:, 0] >= classifier.threshold
@@ -59,24 +59,10 @@ def prepare(inks: Sequence[np.ndarray]) -> np.ndarray:
     """Bring digits into MNIST's format, at each of `WIDTHS`.
 
     Args:
-        inks: as `recognize` takes.
+        inks: bool or float arrays of shape (height, width), 1 where there is ink.
 
     Returns:
         float32 array of shape (n, len(WIDTHS), 28, 28), 0 paper to 1 ink.
     """
     images = [to_mnist.to_mnist(ink, WIDTHS) for ink in inks]
     return np.array(images, np.float32).reshape(-1, len(WIDTHS), *IMAGE_SHAPE)
-
-
-def classify(classifier: Classifier, images: np.ndarray) -> np.ndarray:
-    """Average a classifier's probabilities of digits over several widths.
-
-    Args:
-        classifier: of digits.
-        images: what `prepare` returned.
-
-    Returns:
-        float32 array of shape (n, 10), rows adding up to 1.
-    """
-    answers = classifier.probabilities(images.reshape(-1, *IMAGE_SHAPE))
-    return answers.reshape(*images.shape[:2], NUM_CLASSES).mean(axis=1)

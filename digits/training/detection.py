@@ -1,5 +1,7 @@
 """What the detector learns from: synthetic pages, targets, loss and metrics."""
 
+from typing import Any
+
 import numpy as np
 
 from digits.keras_quietly import keras
@@ -116,7 +118,7 @@ def make_targets(
     return targets
 
 
-def loss(y_true, y_pred):
+def loss(y_true: Any, y_pred: Any) -> Any:
     """Cross-entropy of the classes and absolute error of the boxes, per cell in a digit.
 
     Args:
@@ -137,7 +139,7 @@ def loss(y_true, y_pred):
     return total / (1 + keras.ops.sum(in_digit))
 
 
-def cell_accuracy(y_true, y_pred):
+def cell_accuracy(y_true: Any, y_pred: Any) -> Any:
     """Share of the cells in digits whose digit is predicted correctly, a Keras metric."""
     classes, predicted = _compare(y_true, y_pred)
     in_digit = keras.ops.cast(classes < BACKGROUND, "float32")
@@ -145,7 +147,7 @@ def cell_accuracy(y_true, y_pred):
     return keras.ops.sum(correct * in_digit) / (keras.ops.sum(in_digit) + 1e-6)
 
 
-def false_positive_rate(y_true, y_pred):
+def false_positive_rate(y_true: Any, y_pred: Any) -> Any:
     """Share of the background cells for which a digit is predicted, a Keras metric."""
     classes, predicted = _compare(y_true, y_pred)
     in_background = keras.ops.cast(keras.ops.equal(classes, BACKGROUND), "float32")

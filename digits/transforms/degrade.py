@@ -3,6 +3,8 @@
 Strokes are thickened or thinned, a square is erased, the image is blurred, and noise is added.
 """
 
+from typing import Any
+
 import numpy as np
 
 from digits.keras_quietly import keras
@@ -76,7 +78,7 @@ def make_noise(seed: int) -> np.ndarray:
     return noise.reshape(-1, PIXELS).astype(np.float32)
 
 
-def degrade_images(images, degradations, noise):
+def degrade_images(images: Any, degradations: Any, noise: Any) -> Any:
     """Degrade images; `len(images) / len(degradations)` consecutive images share a degradation.
 
     Args:

@@ -5,6 +5,8 @@ The displacement is a weighted sum of a few fixed fields (a constant, the row, t
 bumps), so a warp is 56 coefficients, and a batch of warps is one small matrix product.
 """
 
+from typing import Any
+
 import numpy as np
 
 from digits.keras_quietly import keras
@@ -52,7 +54,7 @@ def random_warps(rng: np.random.Generator, num_warps: int, strength: float = 1.0
     return np.concatenate([shift, linear, heights], axis=2).astype(np.float32)
 
 
-def warp_images(images, warps):
+def warp_images(images: Any, warps: Any) -> Any:
     """Warp images; `len(images) / len(warps)` consecutive images share a warp.
 
     Values between pixels are interpolated bilinearly; outside the image its edge is repeated.

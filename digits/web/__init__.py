@@ -1,5 +1,1 @@
-"""The page to draw digits and read photos on."""
-
-from digits.web.server import serve
-
-__all__ = ["serve"]
+"""The page to draw digits and read photos on: `digits.web.server.serve(host, port)`."""

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Sequence
 
 from digits import cli
-from digits.web import server
 
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> argparse.Namespace:
@@ -37,7 +36,10 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> ar
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Load the networks and serve the page until Ctrl-C; `argv` and `prog` as `parse_args`."""
     args = parse_args(argv, prog)
+    from digits.web import server  # late, since it imports the reader
+
     with cli.one_line_errors((ValueError, OSError, ImportError)):
+        server.check_installed()
         if not server.is_loopback(args.host):
             print(
                 f"warning: anyone who can reach {args.host} port {args.port} can use this page; "

@@ -7,7 +7,7 @@ from PIL import Image
 
 from digits.networks import Classifier, load_classifier, load_detector, storage
 from digits.reading import Photo, Reader, load_photo, reader
-from digits.reading.recognize import recognize
+from digits.reading.recognize import prepare, recognize
 from digits.transforms import to_mnist
 from tests.conftest import ROOT
 
@@ -97,7 +97,7 @@ def test_digits_are_sure_from_the_classifiers_threshold_on(released, note):
     assert shares[0] == 1 and shares[2] == 0
     assert 0.8 < shares[1] < 1  # there is a 4 on it that may be a 6
     classifier, digits = read(0.97)
-    alone = recognize(classifier, [to_mnist.cut_out(note.grey(), d.box) for d in digits])
+    alone = recognize(classifier, prepare([to_mnist.cut_out(note.grey(), d.box) for d in digits]))
     expected = [alone.probabilities[place, d.label] >= 0.97 for place, d in enumerate(digits)]
     assert [digit.is_sure for digit in digits] == expected
 

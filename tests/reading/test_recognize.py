@@ -36,7 +36,7 @@ INK = np.ones((30, 20), bool)
 
 def test_no_digits_can_be_recognized(cnn):
     for detected in (None, np.zeros((0, 10))):
-        recognized = recognize(cnn, [], detected)
+        recognized = recognize(cnn, prepare([]), detected)
         assert recognized.images.shape == (0, 28, 28)
         assert recognized.probabilities.shape == (0, 10)
         assert recognized.is_sure.shape == (0,)
@@ -47,20 +47,20 @@ def test_each_digit_is_prepared_at_several_widths_the_last_its_own():
     assert images.shape == (2, len(WIDTHS), 28, 28) and images.dtype == np.float32
     columns = (images[1] > 0.5).any(axis=1).sum(axis=1)
     assert columns == pytest.approx(20 * np.array(WIDTHS), abs=2)
-    recognized = recognize(make_classifier([make_row(p1=1)] * 3), [INK])
+    recognized = recognize(make_classifier([make_row(p1=1)] * 3), prepare([INK]))
     np.testing.assert_array_equal(recognized.images, images[:1, -1])
 
 
 def test_the_answers_to_all_widths_are_averaged():
     answers = [make_row(p7=0.9, p1=0.1), make_row(p7=0.3, p1=0.7), make_row(p7=0.6, p1=0.4)]
-    recognized = recognize(make_classifier(answers), [INK])
+    recognized = recognize(make_classifier(answers), prepare([INK]))
     assert recognized.probabilities[0, [1, 7]] == pytest.approx([0.4, 0.6])
 
 
 def test_the_detectors_probabilities_count_as_much_as_the_classifiers():
     detected = make_row(p1=0.8, p7=0.2)[None]
     classifier = make_classifier([make_row(p7=0.7, p1=0.3)] * 3)
-    recognized = recognize(classifier, [INK], detected)
+    recognized = recognize(classifier, prepare([INK]), detected)
     assert recognized.probabilities[0, [1, 7]] == pytest.approx([0.55, 0.45])
 
 
@@ -76,7 +76,7 @@ def test_the_detectors_probabilities_count_as_much_as_the_classifiers():
 )
 def test_it_is_the_classifier_alone_that_is_sure(own, detected, is_sure):
     classifier = make_classifier([own] * 3, threshold=0.8)
-    recognized = recognize(classifier, [INK], None if detected is None else detected[None])
+    recognized = recognize(classifier, prepare([INK]), None if detected is None else detected[None])
     assert recognized.is_sure.tolist() == [is_sure]
 
 
@@ -89,12 +89,12 @@ def test_digits_of_other_sources_are_recognized(cnn, name, share, is_inverted):
         pytest.skip(f"needs {path}, which the project does not ship")
     with np.load(path) as digits:
         images, labels = digits["images"] / np.float32(255), digits["labels"]
-    recognized = recognize(cnn, list(1 - images if is_inverted else images))
+    recognized = recognize(cnn, prepare(list(1 - images if is_inverted else images)))
     assert (recognized.probabilities.argmax(axis=1) == labels).mean() >= share
 
 
 def test_mnist_is_recognized_as_well_after_its_preparation(cnn):
     images, labels = data.load_train()
     _, (images, labels) = data.split_validation(images, labels)
-    recognized = recognize(cnn, list(images[:500] / np.float32(255)))
+    recognized = recognize(cnn, prepare(list(images[:500] / np.float32(255))))
     assert (recognized.probabilities.argmax(axis=1) == labels[:500]).mean() >= 0.99
