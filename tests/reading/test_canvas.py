@@ -192,6 +192,7 @@ def test_drawn_digits_are_read_at_several_widths():
     classifier = SimpleNamespace(
         probabilities=lambda images: np.eye(10, dtype=np.float32)[[1, 7, 7]][: len(images)],
         attribute=attribute,
+        threshold=0.8,
     )
     reading = canvases.read_canvas(draw_canvas([7]), get_detector(), {"x": classifier})
     assert reading.probabilities["x"][0, [1, 7]] == pytest.approx([1 / 3, 2 / 3])
