@@ -157,7 +157,7 @@ def test_ctrl_c_ends_training_with_status_130_and_leaves_the_old_model(tiny_data
 
 def test_a_killed_training_resumes_to_the_same_weights_to_the_bit(run_script, tiny_data, tmp_path):
     """Killed twice at random moments, against a training left alone."""
-    flags = ("--data", tiny_data, "--epochs", 700, "--batch-size", 64)
+    flags = ("--data", tiny_data, "--epochs", 1000, "--batch-size", 64)
     alone = run_script("train.py", *flags, "--model-path", "alone.keras")
     assert alone.returncode == 0, alone.stderr
     rng = np.random.default_rng()
