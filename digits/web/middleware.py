@@ -53,7 +53,7 @@ def build(stored: Path, hosts: Sequence[str] | None) -> list[Middleware]:
 
 
 @dataclasses.dataclass(frozen=True)
-class Refusal:
+class Rejection:
     """Why a request is refused.
 
     Attributes:
@@ -85,7 +85,7 @@ class SecurityHeaders:
 
 
 class RequestLimits:
-    """Refuses requests as `find_refusal` says, and uploads once `MAX_STORED` bytes are stored."""
+    """Refuses requests as `find_rejection` says, and uploads once `MAX_STORED` bytes are stored."""
 
     def __init__(self, app: ASGIApp, stored: Path):
         """Wrap an ASGI application.
@@ -105,15 +105,17 @@ class RequestLimits:
             return await self._app(scope, receive, send)
         # The limiter belongs to the running event loop, so it cannot be set before there is one.
         anyio.to_thread.current_default_thread_limiter().total_tokens = MAX_THREADS
-        refusal = find_refusal(scope)
+        rejection = find_rejection(scope)
         length = 0
-        if refusal is None and _is_upload(scope):
+        if rejection is None and _is_upload(scope):
             length = int(Headers(scope=scope)["content-length"])
             size = await anyio.to_thread.run_sync(sweep, self._stored, self._kept)
             if size + self._arriving + length > MAX_STORED:
-                refusal = Refusal(503, "The server's storage is full: try again in ten minutes.")
-        if refusal is not None:
-            response = JSONResponse({"detail": refusal.reason}, refusal.status)
+                rejection = Rejection(
+                    503, "The server's storage is full: try again in ten minutes."
+                )
+        if rejection is not None:
+            response = JSONResponse({"detail": rejection.reason}, rejection.status)
             return await response(scope, receive, send)
         self._arriving += length
         try:
@@ -122,7 +124,7 @@ class RequestLimits:
             self._arriving -= length
 
 
-def find_refusal(scope: Scope) -> Refusal | None:
+def find_rejection(scope: Scope) -> Rejection | None:
     """Decide from its path and headers whether a request is refused.
 
     Args:
@@ -132,17 +134,17 @@ def find_refusal(scope: Scope) -> Refusal | None:
         Why it is refused; None if it is not.
     """
     if REFUSED.search(unquote(scope["path"])):
-        return Refusal(403, "Received a URL, expected a file: upload the file.")
+        return Rejection(403, "Received a URL, expected a file: upload the file.")
     if not _may_change(scope):
         return None
     headers = Headers(scope=scope)
     if headers.get("sec-fetch-site") == "cross-site":
-        return Refusal(403, "Requests from other sites are not accepted.")
+        return Rejection(403, "Requests from other sites are not accepted.")
     length = headers.get("content-length", "").strip()
     if not length.isdecimal():
-        return Refusal(411, "Expected a Content-Length header with the length of the request.")
+        return Rejection(411, "Expected a Content-Length header with the length of the request.")
     if int(length) > (MAX_UPLOAD + FORM if _is_upload(scope) else MAX_REQUEST):
-        return Refusal(413, f"Expected at most {MAX_UPLOAD // 1024**2} MB: send a smaller image.")
+        return Rejection(413, f"Expected at most {MAX_UPLOAD // 1024**2} MB: send a smaller image.")
     return None
 
 

@@ -52,24 +52,24 @@ def test_other_names_that_lead_here_are_refused(tmp_path, host):
 
 
 def test_other_sites_can_send_nothing():
-    assert middleware.find_refusal(make_scope(sec_fetch_site="cross-site")).status == 403
-    assert middleware.find_refusal(make_scope(sec_fetch_site="same-origin")) is None
+    assert middleware.find_rejection(make_scope(sec_fetch_site="cross-site")).status == 403
+    assert middleware.find_rejection(make_scope(sec_fetch_site="same-origin")) is None
 
 
 @pytest.mark.parametrize("length", ["", "-1", "1e3", "x", "²"])
 def test_requests_must_say_how_long_they_are(length):
     scope = make_scope()
     scope["headers"] = [(b"content-length", length.encode("latin-1"))]
-    assert middleware.find_refusal(scope).status == 411
+    assert middleware.find_rejection(scope).status == 411
 
 
 def test_only_uploads_may_be_long():
     length = str(middleware.MAX_UPLOAD)
     upload = "/gradio_api/upload"
-    assert middleware.find_refusal(make_scope(content_length=length)).status == 413
-    assert middleware.find_refusal(make_scope(upload, content_length=length)) is None
+    assert middleware.find_rejection(make_scope(content_length=length)).status == 413
+    assert middleware.find_rejection(make_scope(upload, content_length=length)) is None
     longer = str(middleware.MAX_UPLOAD + middleware.FORM + 1)
-    assert middleware.find_refusal(make_scope(upload, content_length=longer)).status == 413
+    assert middleware.find_rejection(make_scope(upload, content_length=longer)).status == 413
 
 
 def test_the_path_of_uploads_can_be_asked_for_without_a_length(tmp_path):
