@@ -17,6 +17,7 @@ from digits.transforms import degrade, warp
 
 AUGMENTED_DIGITS = (2, 3, 4, 7, 8)  # whose first image is drawn
 NUM_COPIES = 9
+LABEL_SIZE = 8, 12  # pixels of a page, width and height of a detection's label
 
 
 def draw_samples(
@@ -175,9 +176,10 @@ def draw_detections(
             axes.add_patch(
                 Rectangle((left, top), *size, fill=False, edgecolor=plotting.BLUE, lw=1.2)
             )
+            # Kept on the page, where its box reaches beyond: elsewhere it would seem another page's.
             axes.text(
-                left,
-                top,
+                np.clip(left, 0, page.shape[1] - LABEL_SIZE[0]),
+                max(top, LABEL_SIZE[1]),
                 str(label),
                 color=plotting.BLUE,
                 fontsize=8,

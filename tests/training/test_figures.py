@@ -102,3 +102,11 @@ def test_detections_are_drawn_on_their_page(drawn):
     assert (list(none.patches), list(none.texts)) == ([], [])
     assert [box.get_bbox().extents.tolist() for box in page.patches] == [[10, 20, 30, 60]]
     assert [(text.get_text(), text.get_position()) for text in page.texts] == [("7", (10, 20))]
+
+
+def test_the_label_of_a_box_beyond_the_page_stays_on_it(drawn):
+    beyond = Detections(np.array([[-9.0, -20.0, 30.0, 40.0]]), np.ones(1), np.eye(10)[[7]])
+    figures.draw_detections(np.full((1, 160, 160), 0.5), [beyond], "unused")
+    (text,) = drawn[0].axes[0].texts
+    x, y = text.get_position()
+    assert 0 <= x < 160 and 0 < y < 160
