@@ -176,7 +176,7 @@ def draw_detections(
             axes.add_patch(
                 Rectangle((left, top), *size, fill=False, edgecolor=plotting.BLUE, lw=1.2)
             )
-            # Kept on the page, where its box reaches beyond: elsewhere it would seem another page's.
+            # Kept on the page if its box reaches beyond: elsewhere it would seem another page's.
             axes.text(
                 np.clip(left, 0, page.shape[1] - LABEL_SIZE[0]),
                 max(top, LABEL_SIZE[1]),
