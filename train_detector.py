@@ -186,12 +186,12 @@ def draw(
     """Draw what is detected on pages of the validation set, and write the history as a table."""
     from digits.networks import Detector
     from digits.networks.keras_engine import KerasEngine
-    from digits.reading.detect import Pyramid
+    from digits.reading.detect import detect
     from digits.training import figures
 
     detector = Detector(KerasEngine(network), paths["model"])
     pages = validation_set[0][0][:NUM_DRAWN, ..., 0]
-    detections = [Pyramid(detector, page).full() for page in pages]
+    detections = [detect(detector, page) for page in pages]
     table = {"epoch": range(1, len(history["loss"]) + 1)} | history
     cli.write_all(
         {
