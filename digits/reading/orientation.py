@@ -91,19 +91,21 @@ def choose_view(
     Returns:
         The view, the page in it, and the detections there.
     """
-    looks_inverted = _looks_inverted(page)
-    start = 0 if turns is None else turns
+    looks_inverted, start = _looks_inverted(page), 0 if turns is None else turns
     tried: list[tuple[View, np.ndarray, Detections, Judgement]] = []
-    for is_inverted in (looks_inverted, not looks_inverted):
+    for is_inverted in (False, True):
         view = View(is_inverted, start)
         viewed = view.apply(page)
         found = detect(detector, viewed)
         judged = judge(viewed, found)
         tried.append((view, viewed, found, judged))
-        if judged.weights.sum() > CLEAR_WEIGHT and judged.confidence > CLEAR_CONFIDENCE:
-            break
+        is_clear = judged.weights.sum() > CLEAR_WEIGHT and judged.confidence > CLEAR_CONFIDENCE
+        if is_clear and not looks_inverted:
+            break  # ink is dark, as in nearly all photos
     # Where both have digits, or what looks like some, ink has more contrast than paper's texture.
-    view, viewed, found, judged = max(tried, key=lambda each: each[3].contrast)
+    view, viewed, found, judged = max(
+        tried, key=lambda each: (each[3].contrast, each[0].is_inverted == looks_inverted)
+    )
     more = int(judged.weights.argmax())
     if turns is None and judged.weights[more] > max(MIN_RATIO * judged.weights[0], MIN_WEIGHT):
         turned = View(view.is_inverted, more)
