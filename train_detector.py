@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from digits.training.detection import SyntheticPages
 
 BATCH_SIZE = 32  # pages
-STEPS_PER_EPOCH = 500
-VALIDATION_STEPS = 30
+STEPS_PER_EPOCH = 125
+VALIDATION_STEPS = 10
 NUM_DRAWN = 8  # pages
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 0.02
 
@@ -36,18 +36,21 @@ def main(argv: list[str] | None = None) -> None:
 
     training_set, validation_set = make_pages(images, labels, args.seed)
     network = build(args)
-    history, seconds = fit(network, training_set, validation_set, args.epochs)
+    settings = describe(args, images, labels)
+    history, seconds = fit(
+        args, network, training_set, validation_set, settings, paths["checkpoint"]
+    )
     network = fold(network)
 
-    metadata = {
+    metadata = settings | {
         "command": shlex.join(
             ["python", "train_detector.py", *(sys.argv[1:] if argv is None else argv)]
         ),
-        **describe(args, images, labels),
         **{key: values[-1] for key, values in history.items() if key.startswith("val_")},
-        "seconds": round(seconds, 2),
+        # Those before an interruption are not known.
+        "seconds": None if args.resume else round(seconds, 2),
     }
-    save(network, metadata, paths["model"])
+    save(network, metadata, paths["model"], paths["checkpoint"])
     draw(network, validation_set, history, paths)
 
 
@@ -67,8 +70,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--epochs",
         type=cli.whole_number(1),
-        default=12,
+        default=48,
         help=f"of {BATCH_SIZE * STEPS_PER_EPOCH:,} new pages each (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue an interrupted training, given the same flags (default: start anew)",
     )
     return parser.parse_args(argv)
 
@@ -79,6 +87,7 @@ def name_files(args: argparse.Namespace) -> dict[str, Path]:
     return {
         "model": model,
         "metadata": model.with_suffix(".json"),
+        "checkpoint": model.with_suffix(".checkpoint.npz"),
         "detections": args.plots_dir / f"{model.stem}_detections.png",
         "history": args.plots_dir / f"{model.stem}_history.csv",
     }
@@ -116,13 +125,14 @@ def make_pages(
 
 
 def build(args: argparse.Namespace) -> keras.Model:
-    """Build the detector and compile it for training."""
+    """Set up TensorFlow, build the detector, and compile it for training."""
     from digits.keras_quietly import keras
     from digits.networks import detector_model
     from digits.training import detection, recipes, trainer
 
+    trainer.use_threads(recipes.LARGE_STEPS)
     keras.utils.set_random_seed(args.seed)
-    keras.config.set_dtype_policy(trainer.fast_policy())
+    keras.config.set_dtype_policy(trainer.choose_policy(recipes.LARGE_STEPS))
     num_steps = args.epochs * STEPS_PER_EPOCH
     network = detector_model.build_detector()
     network.compile(
@@ -134,16 +144,31 @@ def build(args: argparse.Namespace) -> keras.Model:
 
 
 def fit(
+    args: argparse.Namespace,
     network: keras.Model,
     training_set: SyntheticPages,
     validation_set: SyntheticPages,
-    epochs: int,
+    settings: Mapping[str, Any],
+    checkpoint_path: Path,
 ) -> tuple[dict[str, list[float]], float]:
     """Train the detector; returns the figures of each epoch and the seconds that it took."""
-    num_pages = epochs * len(training_set) * BATCH_SIZE
+    from digits.training import detection_trainer
+
+    if checkpoint_path.exists() and not args.resume:
+        print(f"Starting anew: the interrupted training in {checkpoint_path} will be replaced.")
+    num_pages = args.epochs * len(training_set) * BATCH_SIZE
     print(f"Training the detector on {num_pages:,} synthetic pages, made while it trains.")
     start = time.perf_counter()
-    history = network.fit(training_set, epochs=epochs, validation_data=validation_set).history
+    with cli.one_line_errors((ValueError, OSError, FloatingPointError)):
+        history = detection_trainer.fit(
+            network,
+            training_set,
+            validation_set,
+            args.epochs,
+            checkpoint_path=checkpoint_path,
+            settings=settings,
+            resume=args.resume,
+        )
     return history, time.perf_counter() - start
 
 
@@ -162,19 +187,26 @@ def describe(args: argparse.Namespace, images: np.ndarray, labels: np.ndarray) -
     return {
         "seed": args.seed,
         "epochs": args.epochs,
+        "steps_per_epoch": STEPS_PER_EPOCH,
+        "batch_size": BATCH_SIZE,
+        "learning_rate": LEARNING_RATE,
+        "weight_decay": WEIGHT_DECAY,
         "dtype_policy": keras.config.dtype_policy().name,
         "dataset_sha256": data.digest(images, labels),
         "versions": storage.package_versions(),
     }
 
 
-def save(network: keras.Model, metadata: Mapping[str, Any], path: Path) -> None:
-    """Write the detector and what is known of it."""
+def save(
+    network: keras.Model, metadata: Mapping[str, Any], path: Path, checkpoint_path: Path
+) -> None:
+    """Write the detector and what is known of it, and delete the checkpoint."""
     from digits.networks import storage
 
     with cli.one_line_errors():
         for written in storage.save(network, path, metadata):
             print(f"Wrote {written}")
+        checkpoint_path.unlink(missing_ok=True)
 
 
 def draw(
