@@ -14,21 +14,26 @@ import numpy as np
 
 import data
 from digits import cli, files
+from digits.evaluation.detection import format_table
 
 # What takes seconds to import is imported by the steps that need it, so that --help does not wait.
 if TYPE_CHECKING:
+    from digits.evaluation.detection import DetectionScores
     from digits.keras_quietly import keras
+    from digits.networks import Detector
     from digits.training.detection import SyntheticPages
 
 BATCH_SIZE = 32  # pages
 STEPS_PER_EPOCH = 125
 VALIDATION_STEPS = 10
 NUM_DRAWN = 8  # pages
+# The pages that every detector is measured on: their number, height and width, and seed.
+MEASURED_PAGES, MEASURED_SHAPE, MEASURED_SEED = 300, (320, 320), 1_000_000
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 0.02
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train the detector on synthetic pages, save it, and draw what it detects."""
+    """Train the detector on synthetic pages, measure and save it, and draw what it detects."""
     args = parse_args(argv)
     paths = name_files(args)
     images, labels = load_dataset(args.data)
@@ -41,17 +46,22 @@ def main(argv: list[str] | None = None) -> None:
         args, network, training_set, validation_set, settings, paths["checkpoint"]
     )
     network = fold(network)
+    detector = make_detector(network, paths["model"])
+    print(f"On {MEASURED_PAGES} synthetic pages that are the same for each detector:")
+    scores = measure(detector, images, labels)
+    print(format_table(scores))
 
     metadata = settings | {
         "command": shlex.join(
             ["python", "train_detector.py", *(sys.argv[1:] if argv is None else argv)]
         ),
         **{key: values[-1] for key, values in history.items() if key.startswith("val_")},
+        "detection": {row.name: row.to_dict() for row in scores},
         # Those before an interruption are not known.
         "seconds": None if args.resume else round(seconds, 2),
     }
     save(network, metadata, paths["model"], paths["checkpoint"])
-    draw(network, validation_set, history, paths)
+    draw(detector, validation_set, history, paths)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -179,6 +189,47 @@ def fold(network: keras.Model) -> keras.Model:
     return detector_model.fold_detector(network)
 
 
+def make_detector(network: keras.Model, path: Path) -> Detector:
+    """Make the folded network a detector."""
+    from digits.networks import Detector
+    from digits.networks.keras_engine import KerasEngine
+
+    return Detector(KerasEngine(network), path)
+
+
+def measure(detector: Detector, images: np.ndarray, labels: np.ndarray) -> list[DetectionScores]:
+    """Measure a detector on synthetic pages that do not depend on the seed of its training.
+
+    Args:
+        detector: any detector.
+        images: training images, uint8 of shape (n, 28, 28); those held out for validation are used.
+        labels: their digits.
+
+    Returns:
+        Recall and precision by size, of detections as the reader makes them: at several scales, and
+        above its thresholds.
+    """
+    from digits.evaluation import detection
+    from digits.reading.detect import Pyramid, select_written
+    from digits.training.synthetic import pages, strokes
+
+    with cli.one_line_errors():
+        _, (val_images, val_labels) = data.split_validation(images, labels)
+        traced = strokes.trace_digits(val_images, val_labels, np.random.default_rng(MEASURED_SEED))
+    true, detected = [], []
+    for index in range(MEASURED_PAGES):
+        rng = np.random.default_rng((MEASURED_SEED, index))
+        page = pages.make_page(rng, traced, val_labels, MEASURED_SHAPE)
+        found = select_written(page.photo, Pyramid(detector, page.photo).full())
+        # As in training, what is partly off the page may be detected or not.
+        true_labels = np.where(page.visible < 0.9, pages.IGNORED, page.labels)
+        true.append(detection.TrueBoxes(page.boxes, true_labels))
+        detected.append(
+            detection.DetectedBoxes(found.boxes, found.scores, found.probabilities.argmax(axis=1))
+        )
+    return detection.score(true, detected)
+
+
 def describe(args: argparse.Namespace, images: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """Describe what must be the same for a training to give the same weights, for JSON."""
     from digits.keras_quietly import keras
@@ -210,18 +261,15 @@ def save(
 
 
 def draw(
-    network: keras.Model,
+    detector: Detector,
     validation_set: SyntheticPages,
     history: dict[str, list[float]],
     paths: Mapping[str, Path],
 ) -> None:
     """Draw what is detected on pages of the validation set, and write the history as a table."""
-    from digits.networks import Detector
-    from digits.networks.keras_engine import KerasEngine
     from digits.reading.detect import Pyramid
     from digits.training import figures
 
-    detector = Detector(KerasEngine(network), paths["model"])
     pages = validation_set[0][0][:NUM_DRAWN, ..., 0]
     detections = [Pyramid(detector, page).full() for page in pages]
     table = {"epoch": range(1, len(history["loss"]) + 1)} | history

@@ -40,7 +40,7 @@ class DetectedBoxes:
         boxes: floats of shape (n, 4): left, top, right, bottom in pixels.
         scores: floats of shape (n,); of two detections of one box the one with the higher score
             counts.
-        labels: integers of shape (n,), indices of `SYMBOLS`.
+        labels: integers of shape (n,), indices of `SYMBOLS`; any other does not count.
     """
 
     boxes: np.ndarray
@@ -90,7 +90,8 @@ class DetectionScores:
     def to_dict(self) -> dict[str, Any]:
         """Convert to plain numbers, ready for JSON."""
         shares = ("recall", "precision", "recall_with_label", "precision_with_label")
-        return dataclasses.asdict(self) | {name: round(getattr(self, name), 4) for name in shares}
+        counts = ("num_true", "num_detected", "num_recognized", "num_false")
+        return {name: round(getattr(self, name), 4) for name in (*counts, *shares)}
 
 
 def score(true: Sequence[TrueBoxes], detected: Sequence[DetectedBoxes]) -> list[DetectionScores]:
