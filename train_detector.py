@@ -14,21 +14,26 @@ import numpy as np
 
 import data
 from digits import cli, files
+from digits.evaluation.detection import format_table
 
 # What takes seconds to import is imported by the steps that need it, so that --help does not wait.
 if TYPE_CHECKING:
+    from digits.evaluation.detection import DetectionScores
     from digits.keras_quietly import keras
+    from digits.networks import Detector
     from digits.training.detection import SyntheticPages
 
 BATCH_SIZE = 32  # pages
-STEPS_PER_EPOCH = 500
-VALIDATION_STEPS = 30
+STEPS_PER_EPOCH = 125
+VALIDATION_STEPS = 10
 NUM_DRAWN = 8  # pages
+# The pages that every detector is measured on: their number, height and width, and seed.
+MEASURED_PAGES, MEASURED_SHAPE, MEASURED_SEED = 300, (320, 320), 1_000_000
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 0.02
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train the detector on synthetic pages, save it, and draw what it detects."""
+    """Train the detector on synthetic pages, measure and save it, and draw what it detects."""
     args = parse_args(argv)
     paths = name_files(args)
     images, labels = load_dataset(args.data)
@@ -36,19 +41,27 @@ def main(argv: list[str] | None = None) -> None:
 
     training_set, validation_set = make_pages(images, labels, args.seed)
     network = build(args)
-    history, seconds = fit(network, training_set, validation_set, args.epochs)
+    settings = describe(args, images, labels)
+    history, seconds = fit(
+        args, network, training_set, validation_set, settings, paths["checkpoint"]
+    )
     network = fold(network)
+    detector = make_detector(network, paths["model"])
+    print(f"On {MEASURED_PAGES} synthetic pages that are the same for each detector:")
+    scores = measure(detector, images, labels)
+    print(format_table(scores))
 
-    metadata = {
+    metadata = settings | {
         "command": shlex.join(
             ["python", "train_detector.py", *(sys.argv[1:] if argv is None else argv)]
         ),
-        **describe(args, images, labels),
         **{key: values[-1] for key, values in history.items() if key.startswith("val_")},
-        "seconds": round(seconds, 2),
+        "detection": {row.name: row.to_dict() for row in scores},
+        # Those before an interruption are not known.
+        "seconds": None if args.resume else round(seconds, 2),
     }
-    save(network, metadata, paths["model"])
-    draw(network, validation_set, history, paths)
+    save(network, metadata, paths["model"], paths["checkpoint"])
+    draw(detector, validation_set, history, paths)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -67,8 +80,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--epochs",
         type=cli.whole_number(1),
-        default=12,
+        default=48,
         help=f"of {BATCH_SIZE * STEPS_PER_EPOCH:,} new pages each (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue an interrupted training, given the same flags (default: start anew)",
     )
     return parser.parse_args(argv)
 
@@ -79,6 +97,7 @@ def name_files(args: argparse.Namespace) -> dict[str, Path]:
     return {
         "model": model,
         "metadata": model.with_suffix(".json"),
+        "checkpoint": model.with_suffix(".checkpoint.npz"),
         "detections": args.plots_dir / f"{model.stem}_detections.png",
         "history": args.plots_dir / f"{model.stem}_history.csv",
     }
@@ -116,13 +135,14 @@ def make_pages(
 
 
 def build(args: argparse.Namespace) -> keras.Model:
-    """Build the detector and compile it for training."""
+    """Set up TensorFlow, build the detector, and compile it for training."""
     from digits.keras_quietly import keras
     from digits.networks import detector_model
     from digits.training import detection, recipes, trainer
 
+    trainer.use_threads(recipes.LARGE_STEPS)
     keras.utils.set_random_seed(args.seed)
-    keras.config.set_dtype_policy(trainer.fast_policy())
+    keras.config.set_dtype_policy(trainer.choose_policy(recipes.LARGE_STEPS))
     num_steps = args.epochs * STEPS_PER_EPOCH
     network = detector_model.build_detector()
     network.compile(
@@ -134,16 +154,31 @@ def build(args: argparse.Namespace) -> keras.Model:
 
 
 def fit(
+    args: argparse.Namespace,
     network: keras.Model,
     training_set: SyntheticPages,
     validation_set: SyntheticPages,
-    epochs: int,
+    settings: Mapping[str, Any],
+    checkpoint_path: Path,
 ) -> tuple[dict[str, list[float]], float]:
     """Train the detector; returns the figures of each epoch and the seconds that it took."""
-    num_pages = epochs * len(training_set) * BATCH_SIZE
+    from digits.training import detection_trainer
+
+    if checkpoint_path.exists() and not args.resume:
+        print(f"Starting anew: the interrupted training in {checkpoint_path} will be replaced.")
+    num_pages = args.epochs * len(training_set) * BATCH_SIZE
     print(f"Training the detector on {num_pages:,} synthetic pages, made while it trains.")
     start = time.perf_counter()
-    history = network.fit(training_set, epochs=epochs, validation_data=validation_set).history
+    with cli.one_line_errors((ValueError, OSError, FloatingPointError)):
+        history = detection_trainer.fit(
+            network,
+            training_set,
+            validation_set,
+            args.epochs,
+            checkpoint_path=checkpoint_path,
+            settings=settings,
+            resume=args.resume,
+        )
     return history, time.perf_counter() - start
 
 
@@ -154,6 +189,45 @@ def fold(network: keras.Model) -> keras.Model:
     return detector_model.fold_detector(network)
 
 
+def make_detector(network: keras.Model, path: Path) -> Detector:
+    """Make the folded network a detector."""
+    from digits.networks import Detector
+    from digits.networks.keras_engine import KerasEngine
+
+    return Detector(KerasEngine(network), path)
+
+
+def measure(detector: Detector, images: np.ndarray, labels: np.ndarray) -> list[DetectionScores]:
+    """Measure a detector on synthetic pages that do not depend on the seed of its training.
+
+    Args:
+        detector: any detector.
+        images: training images, uint8 of shape (n, 28, 28); those held out for validation are used.
+        labels: their digits.
+
+    Returns:
+        Recall and precision by size, of detections as the reader makes them: at several scales, and
+        above its thresholds.
+    """
+    from digits.evaluation import detection
+    from digits.reading.detect import detect, select_written
+    from digits.training.synthetic import pages, strokes
+
+    with cli.one_line_errors():
+        _, (val_images, val_labels) = data.split_validation(images, labels)
+        traced = strokes.trace_digits(val_images, val_labels, np.random.default_rng(MEASURED_SEED))
+    true, detected = [], []
+    for index in range(MEASURED_PAGES):
+        rng = np.random.default_rng((MEASURED_SEED, index))
+        page = pages.make_page(rng, traced, val_labels, MEASURED_SHAPE)
+        found = select_written(page.photo, detect(detector, page.photo))
+        # As in training, what is partly off the page may be detected or not.
+        true_labels = np.where(page.visible < 0.9, pages.IGNORED, page.labels)
+        true.append(detection.TrueBoxes(page.boxes, true_labels))
+        detected.append(detection.DetectedBoxes(found.boxes, found.scores, found.labels))
+    return detection.score(true, detected)
+
+
 def describe(args: argparse.Namespace, images: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """Describe what must be the same for a training to give the same weights, for JSON."""
     from digits.keras_quietly import keras
@@ -162,34 +236,38 @@ def describe(args: argparse.Namespace, images: np.ndarray, labels: np.ndarray) -
     return {
         "seed": args.seed,
         "epochs": args.epochs,
+        "steps_per_epoch": STEPS_PER_EPOCH,
+        "batch_size": BATCH_SIZE,
+        "learning_rate": LEARNING_RATE,
+        "weight_decay": WEIGHT_DECAY,
         "dtype_policy": keras.config.dtype_policy().name,
         "dataset_sha256": data.digest(images, labels),
         "versions": storage.package_versions(),
     }
 
 
-def save(network: keras.Model, metadata: Mapping[str, Any], path: Path) -> None:
-    """Write the detector and what is known of it."""
+def save(
+    network: keras.Model, metadata: Mapping[str, Any], path: Path, checkpoint_path: Path
+) -> None:
+    """Write the detector and what is known of it, and delete the checkpoint."""
     from digits.networks import storage
 
     with cli.one_line_errors():
         for written in storage.save(network, path, metadata):
             print(f"Wrote {written}")
+        checkpoint_path.unlink(missing_ok=True)
 
 
 def draw(
-    network: keras.Model,
+    detector: Detector,
     validation_set: SyntheticPages,
     history: dict[str, list[float]],
     paths: Mapping[str, Path],
 ) -> None:
     """Draw what is detected on pages of the validation set, and write the history as a table."""
-    from digits.networks import Detector
-    from digits.networks.keras_engine import KerasEngine
     from digits.reading.detect import detect
     from digits.training import figures
 
-    detector = Detector(KerasEngine(network), paths["model"])
     pages = validation_set[0][0][:NUM_DRAWN, ..., 0]
     detections = [detect(detector, page) for page in pages]
     table = {"epoch": range(1, len(history["loss"]) + 1)} | history

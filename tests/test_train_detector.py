@@ -7,38 +7,68 @@ import data
 import train_detector
 from digits.keras_quietly import keras
 from digits.networks import load_detector
+from digits.training import checkpoint, trainer
+
+QUICK = ("--epochs", "2", "--seed", "3")
 
 
 @pytest.fixture
-def keep_policy():
-    """Training sets Keras's global dtype policy; other tests want it as it was."""
+def train(run_main, monkeypatch, tiny_data):
+    """Run a tiny training in this process, in which TensorFlow has its threads already."""
+    monkeypatch.setattr(trainer, "use_threads", lambda execution: None)
+    for name, value in (
+        ("STEPS_PER_EPOCH", 2),
+        ("VALIDATION_STEPS", 1),
+        ("BATCH_SIZE", 2),
+        ("NUM_DRAWN", 1),
+        ("MEASURED_PAGES", 1),
+    ):
+        monkeypatch.setattr(train_detector, name, value)
     policy = keras.config.dtype_policy()
-    yield
+    yield lambda path, *flags: run_main(
+        "train_detector.py", "--data", tiny_data, "--model-path", path, *flags
+    )
     keras.config.set_dtype_policy(policy)
 
 
-@pytest.mark.usefixtures("keep_policy")
-def test_a_short_training_writes_a_detector_that_works(tmp_path, tiny_data, monkeypatch, capsys):
-    monkeypatch.setattr(train_detector, "STEPS_PER_EPOCH", 2)
-    monkeypatch.setattr(train_detector, "VALIDATION_STEPS", 1)
-    monkeypatch.setattr(train_detector, "BATCH_SIZE", 4)
-    monkeypatch.setattr(train_detector, "NUM_DRAWN", 2)
-    path = tmp_path / "d.keras"
-    arguments = ["--model-path", path, "--data", tiny_data, "--plots-dir", tmp_path / "plots"]
-    train_detector.main([*map(str, arguments), "--epochs", "2", "--seed", "3"])
-    output = capsys.readouterr().out
-    detector = load_detector(path)
+def test_a_training_that_was_interrupted_writes_a_detector_that_works(train, tmp_path, monkeypatch):
+    save = checkpoint.save
+
+    def save_and_stop(*args):
+        save(*args)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save", save_and_stop)
+        assert train("d.keras", *QUICK).returncode == 130
+    assert not (tmp_path / "d.keras").exists()
+    changed = train("d.keras", "--epochs", "2", "--seed", "4", "--resume")
+    assert (changed.returncode, changed.stderr.count("\n")) == (2, 1)
+    assert "with seed 3, received 4" in changed.stderr
+
+    done = train("d.keras", *QUICK, "--resume")
+    assert done.returncode == 0, done.stderr
+    detector = load_detector(tmp_path / "d.keras")
     layers = detector.engine.model.layers
     assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers)
     assert len(detector.detect(np.ones((100, 100), np.float32), min_score=0)) == 25 * 25
     metadata = json.loads((tmp_path / "d.json").read_text())
-    assert (metadata["seed"], metadata["epochs"]) == (3, 2)
+    assert (metadata["seed"], metadata["epochs"], metadata["steps_per_epoch"]) == (3, 2, 2)
     assert {"val_loss", "val_cell_accuracy", "val_false_positive_rate"} <= metadata.keys()
-    assert metadata["command"].startswith("python train_detector.py --model-path")
+    assert metadata["command"].startswith("python train_detector.py --data")
+    assert metadata["detection"]["digits"]["num_true"] > 0
+    assert metadata["seconds"] is None  # those before the interruption are not known
     for name in ("d.keras", "d.json", "plots/d_detections.png", "plots/d_history.csv"):
         assert (tmp_path / name).stat().st_size > 0
-        assert str(tmp_path / name) in output
+        assert name in done.stdout
     assert len((tmp_path / "plots/d_history.csv").read_text().splitlines()) == 3
+    assert not (tmp_path / "d.checkpoint.npz").exists()
+
+
+def test_resuming_nothing_is_one_line(train):
+    done = train("mine.keras", *QUICK, "--resume")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "no interrupted training" in done.stderr
 
 
 def test_training_and_validation_pages_are_written_with_different_digits(tiny_data):

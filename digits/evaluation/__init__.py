@@ -1,4 +1,4 @@
-"""Scores classifiers: accuracy, calibration, robustness, comparison, a report.
+"""Scores classifiers (accuracy, calibration, robustness, comparison, a report) and detections.
 
 Each of `scoring.score_classifiers`, `compare.compare`, `robustness.measure_robustness` and
 `report.make_report` measures once and returns a `Result`.
