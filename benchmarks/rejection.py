@@ -166,16 +166,16 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--num-digits",
         type=cli.whole_number(1),
-        default=2000,
+        default=10_000,
         metavar="N",
-        help="validation digits, and test digits (default: 2000)",
+        help="validation digits, and test digits, at most (default: 10000, which is all)",
     )
     parser.add_argument(
         "--num-others",
         type=cli.whole_number(1),
-        default=300,
+        default=1000,
         metavar="N",
-        help="other drawings of each kind (default: 300)",
+        help="other drawings of each kind (default: 1000)",
     )
     cli.add_results_flag(parser)
     return parser.parse_args()
