@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from digits.reading.detect import select_written
 from digits.reading.orientation import choose_view
 from digits.reading.photos import Photo, load_photo
 from digits.reading.recognize import prepare, recognize
-from digits.reading.results import Box, Digit, Line, Number, Page, Sign
+from digits.reading.results import Digit, Line, Number, Page, Sign
 from digits.symbols import SIGNS, SYMBOLS
 from digits.transforms import to_mnist
 
@@ -75,29 +75,18 @@ class Reader:
         is_doubtful = (shares > DOUBTFUL_SHARES[0]) & (shares < DOUBTFUL_SHARES[1])
         is_sign = shares >= SIGN_SHARE
 
-        def turn_back(boxes: np.ndarray) -> list[Box]:
-            turned = view.turn_back(boxes, photo.pixels.shape[:2])
-            return [(left, top, right, bottom) for left, top, right, bottom in turned.tolist()]
-
+        shape = photo.pixels.shape[:2]
         boxes, digits = self._recognize(
-            pyramid.page, found[~is_sign], is_doubtful[~is_sign], turn_back
+            pyramid.page,
+            found[~is_sign],
+            is_doubtful[~is_sign],
+            view.turn_back(found.boxes[~is_sign], shape),
         )
         slope = layout.measure_page_slope(boxes)
         detected = _name_signs(found[is_sign], is_doubtful[is_sign])
         selected = signs.select(detected, boxes, slope)
-        symbols: list[Digit | Sign] = [
-            *digits,
-            *(
-                Sign(str(text), float(probability), bool(is_sure), box)
-                for text, probability, is_sure, box in zip(
-                    selected.texts,
-                    selected.probabilities,
-                    selected.is_sure,
-                    turn_back(selected.boxes),
-                    strict=True,
-                )
-            ),
-        ]
+        symbols: list[Digit | Sign] = [*digits]
+        symbols += _make_signs(selected, view.turn_back(selected.boxes, shape))
         lines = layout.make_lines(boxes, selected.texts.tolist(), selected.boxes, slope)
         made = tuple(Line(tuple(_make_part(part, symbols) for part in line)) for line in lines)
         return Page(photo.name, photo.scale, made, view.turns, view.is_inverted)
@@ -107,16 +96,15 @@ class Reader:
         page: np.ndarray,
         found: Detections,
         is_doubtful: np.ndarray,
-        turn_back: Callable[[np.ndarray], list[Box]],
+        photo_boxes: np.ndarray,
     ) -> tuple[np.ndarray, list[Digit]]:
-        """Recognize the detected digits; returns the probable ones, and their boxes on the page."""
+        """Recognize the detected digits; returns the probable ones' boxes on the page, and them."""
         inks = [to_mnist.cut_out(page, box) for box in found.boxes]
         detected = found.probabilities[:, :NUM_CLASSES]
         detected = detected / np.maximum(detected.sum(axis=1, keepdims=True), 1e-9)
         recognized = recognize(self.classifier, prepare(inks), detected)
         probabilities = found.scores * recognized.probabilities.max(axis=1, initial=0)
         ranked = np.argsort(-recognized.probabilities, axis=1)
-        boxes = turn_back(found.boxes)
         kept = np.flatnonzero(probabilities > MIN_PROBABILITY)
         digits = [
             Digit(
@@ -124,7 +112,7 @@ class Reader:
                 probability=float(probabilities[index]),
                 is_sure=bool(recognized.is_sure[index] and not is_doubtful[index]),
                 runner_up=int(ranked[index, 1]),
-                box=boxes[index],
+                box=tuple(photo_boxes[index].tolist()),
                 image=recognized.images[index],
             )
             for index in kept
@@ -153,6 +141,18 @@ def _name_signs(found: Detections, is_doubtful: np.ndarray) -> signs.Signs:
         boxes=found.boxes,
     )
     return named[probabilities > MIN_PROBABILITY]
+
+
+def _make_signs(selected: signs.Signs, photo_boxes: np.ndarray) -> list[Sign]:
+    return [
+        Sign(
+            text=str(selected.texts[index]),
+            probability=float(selected.probabilities[index]),
+            is_sure=bool(selected.is_sure[index]),
+            box=tuple(photo_boxes[index].tolist()),
+        )
+        for index in range(len(selected))
+    ]
 
 
 def _make_part(indices: Sequence[int], symbols: Sequence[Digit | Sign]) -> Number | Sign:
