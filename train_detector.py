@@ -210,7 +210,7 @@ def measure(detector: Detector, images: np.ndarray, labels: np.ndarray) -> list[
         above its thresholds.
     """
     from digits.evaluation import detection
-    from digits.reading.detect import detect, select_written
+    from digits.reading.detect import Pyramid, select_written
     from digits.training.synthetic import pages, strokes
 
     with cli.one_line_errors():
@@ -220,11 +220,13 @@ def measure(detector: Detector, images: np.ndarray, labels: np.ndarray) -> list[
     for index in range(MEASURED_PAGES):
         rng = np.random.default_rng((MEASURED_SEED, index))
         page = pages.make_page(rng, traced, val_labels, MEASURED_SHAPE)
-        found = select_written(page.photo, detect(detector, page.photo))
+        found = select_written(page.photo, Pyramid(detector, page.photo).full())
         # As in training, what is partly off the page may be detected or not.
         true_labels = np.where(page.visible < 0.9, pages.IGNORED, page.labels)
         true.append(detection.TrueBoxes(page.boxes, true_labels))
-        detected.append(detection.DetectedBoxes(found.boxes, found.scores, found.labels))
+        detected.append(
+            detection.DetectedBoxes(found.boxes, found.scores, found.probabilities.argmax(axis=1))
+        )
     return detection.score(true, detected)
 
 
@@ -265,11 +267,11 @@ def draw(
     paths: Mapping[str, Path],
 ) -> None:
     """Draw what is detected on pages of the validation set, and write the history as a table."""
-    from digits.reading.detect import detect
+    from digits.reading.detect import Pyramid
     from digits.training import figures
 
     pages = validation_set[0][0][:NUM_DRAWN, ..., 0]
-    detections = [detect(detector, page) for page in pages]
+    detections = [Pyramid(detector, page).full() for page in pages]
     table = {"epoch": range(1, len(history["loss"]) + 1)} | history
     cli.write_all(
         {
