@@ -130,7 +130,7 @@ def select_written(page: np.ndarray, found: Detections) -> Detections:
     Returns:
         Those kept, at most `MAX_DIGITS`, the surest first.
     """
-    contrasts = np.array([_measure_contrast(page, box) for box in found.boxes])
+    contrasts = np.array([measure_contrast(page, box) for box in found.boxes])
     sizes = (found.boxes[:, 2:] - found.boxes[:, :2]).max(axis=1, initial=0)
     kept = found.scores > MIN_SCORE
     if kept.any():
@@ -161,6 +161,15 @@ def _list_scales(shape: tuple[int, ...], largest_digit: float) -> list[float]:
     return scales
 
 
-def _measure_contrast(page: np.ndarray, box: np.ndarray) -> float:
+def measure_contrast(page: np.ndarray, box: np.ndarray) -> float:
+    """Measure by how much ink is darker than paper.
+
+    Args:
+        page: float32 array of shape (height, width), 0 black to 1 white.
+        box: left, top, right, bottom in pixels.
+
+    Returns:
+        0 to 1.
+    """
     region = to_mnist.cut_region(page, box, margin=0.15)
     return float(np.percentile(region, 80) - np.percentile(region, 4))

@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from digits.networks import Classifier, Detector
+from digits.networks import Classifier, Detections, Detector
 from digits.reading import layout
-from digits.reading.detect import Pyramid, select_written
+from digits.reading.detect import Pyramid, measure_contrast, select_written
 from digits.reading.recognize import prepare, recognize
 from digits.transforms import to_mnist
 
@@ -72,17 +72,20 @@ class Judgement:
             digits in rows.
         confidence: mean probability of the digits, 0 if there are none.
         share_in_rows: share of the digits whose nearest one is beside them, not above or below.
+        contrast: by how much their ink is darker than the paper, 0 to 1, median; 0 if there are
+            none.
     """
 
     score: float
     confidence: float
     share_in_rows: float
+    contrast: float
 
 
 def choose_view(
     page: np.ndarray, detector: Detector, classifier: Classifier
 ) -> tuple[View, Pyramid]:
-    """Choose the view with the highest score of coarse detections.
+    """Choose the view with the highest score of its detections, coarse ones where these are clear.
 
     Args:
         page: float32 array of shape (height, width), 0 black to 1 white.
@@ -97,17 +100,23 @@ def choose_view(
     judgements: dict[View, Judgement] = {}
     for view in (View(False, 0), View(True, 0)):
         pyramids[view] = Pyramid(detector, view.apply(page))
-        judgements[view] = judged = judge(pyramids[view])
+        judgements[view] = judged = judge(pyramids[view], pyramids[view].coarse())
         is_clear = judged.confidence > CLEAR_CONFIDENCE and judged.score > CLEAR_SCORE
         if not view.is_inverted and not is_inverted and is_clear:
             break  # ink is dark, as in nearly all photos
     if not any(_is_clearly_upright(judged) for judged in judgements.values()):
         for view in (View(is_inverted, 1), View(is_inverted, 3)):
             pyramids[view] = Pyramid(detector, view.apply(page))
-        # The detector alone takes some digits on their side for others; the classifier seldom
-        # agrees.
-        judgements = {view: judge(pyramid, classifier) for view, pyramid in pyramids.items()}
-    scores = {view: judged.score for view, judged in judgements.items()}
+        # On coarse copies small digits are not found. The detector alone takes some digits on
+        # their side for others; the classifier seldom agrees.
+        judgements = {
+            view: judge(pyramid, pyramid.full(), classifier) for view, pyramid in pyramids.items()
+        }
+    # The texture of paper looks like many faint digits where light and dark are exchanged.
+    most_contrast = max(judged.contrast for judged in judgements.values()) or 1.0
+    scores = {
+        view: judged.score * judged.contrast / most_contrast for view, judged in judgements.items()
+    }
     unmodified = scores[View(False, 0)]
     scores[View(False, 0)] = max(UNMODIFIED_BONUS * unmodified, min(2 * unmodified, FEW_SCORE))
     best = max(scores, key=lambda view: scores[view])
@@ -115,14 +124,15 @@ def choose_view(
     return best, pyramids[best]
 
 
-def judge(pyramid: Pyramid, classifier: Classifier | None = None) -> Judgement:
-    """Judge the digits that are detected coarsely on a page in a view.
+def judge(pyramid: Pyramid, found: Detections, classifier: Classifier | None = None) -> Judgement:
+    """Judge the digits that are detected on a page in a view.
 
     Args:
         pyramid: of the page in that view.
+        found: detections on it.
         classifier: to ask too what the digits are; None for the detector alone.
     """
-    digits = select_written(pyramid.page, pyramid.coarse())[:MAX_JUDGED]
+    digits = select_written(pyramid.page, found)[:MAX_JUDGED]
     probabilities = digits.probabilities
     if classifier:
         inks = [to_mnist.cut_out(pyramid.page, box) for box in digits.boxes]
@@ -132,7 +142,10 @@ def judge(pyramid: Pyramid, classifier: Classifier | None = None) -> Judgement:
     # Confident digits count more: marks on a page that lies on its side give many uncertain ones.
     weights = np.maximum((confidences - MIN_CONFIDENCE) / (1 - MIN_CONFIDENCE), 0) ** 3
     score = float(weights.sum() * (1 + in_rows) / 1.5)
-    return Judgement(score, float(confidences.mean()) if len(digits) else 0.0, in_rows)
+    if not len(digits):
+        return Judgement(score, 0.0, in_rows, 0.0)
+    contrasts = [measure_contrast(pyramid.page, box) for box in digits.boxes]
+    return Judgement(score, float(confidences.mean()), in_rows, float(np.median(contrasts)))
 
 
 def _is_clearly_upright(judged: Judgement) -> bool:

@@ -35,15 +35,42 @@ UPRIGHT, LIGHT, LEFT, RIGHT = View(False, 0), View(True, 0), View(False, 1), Vie
     ],
 )
 def test_a_page_is_turned_for_clearly_more_digits(monkeypatch, scores, chosen):
-    def judge(view, _classifier=None):
-        return Judgement(scores.get(view, 0), 0.97, 0.5)
+    def judge(view, _found, _classifier=None):
+        return Judgement(scores.get(view, 0), 0.97, 0.5, contrast=0.5)
 
-    # A view stands for the page in it, and for its pyramid.
+    # A view stands for the page in it, for its pyramid, and for the detections there.
     monkeypatch.setattr(View, "apply", lambda view, _page: view)
+    monkeypatch.setattr(View, "coarse", lambda view: view, raising=False)
+    monkeypatch.setattr(View, "full", lambda view: view, raising=False)
     monkeypatch.setattr(orientation, "Pyramid", lambda _detector, view: view)
     monkeypatch.setattr(orientation, "judge", judge)
     page = np.ones((9, 9), np.float32)
     assert orientation.choose_view(page, None, None) == (chosen, chosen)
+
+
+def test_many_faint_marks_do_not_outweigh_a_digit_with_contrast(monkeypatch):
+    """The texture of paper looks like digits where light and dark are exchanged."""
+    judgements = {UPRIGHT: Judgement(0.9, 0.97, 0.5, 0.6), LIGHT: Judgement(3, 0.9, 0.5, 0.03)}
+    nothing = Judgement(0, 0, 0.5, 0)
+    monkeypatch.setattr(View, "apply", lambda view, _page: view)
+    monkeypatch.setattr(View, "coarse", lambda view: view, raising=False)
+    monkeypatch.setattr(View, "full", lambda view: view, raising=False)
+    monkeypatch.setattr(orientation, "Pyramid", lambda _detector, view: view)
+    monkeypatch.setattr(
+        orientation, "judge", lambda view, _found, _classifier=None: judgements.get(view, nothing)
+    )
+    assert orientation.choose_view(np.ones((9, 9), np.float32), None, None)[0] == UPRIGHT
+
+
+def test_a_page_of_small_digits_stays_upright(networks):
+    """On a copy of few pixels digits of 20 pixels of a page 1,200 wide are not found."""
+    note = load_photo(ROOT / "examples" / "note.jpg")
+    small = Image.fromarray(note.pixels).convert("L")
+    small.thumbnail((300, 300))
+    page = np.full((900, 1200), np.median(np.asarray(small)) / 255, np.float32)
+    page[60 : 60 + small.height, 80 : 80 + small.width] = np.float32(small) / 255
+    view, _ = orientation.choose_view(page, *networks)
+    assert view == UPRIGHT
 
 
 def make_pyramid(num_digits, probability):
@@ -54,12 +81,12 @@ def make_pyramid(num_digits, probability):
     detections = Detections(boxes, np.ones(num_digits), probabilities)
     page = np.ones((15, 1000), np.float32)
     page[:, ::10] = 0
-    return SimpleNamespace(page=page, coarse=lambda: detections)
+    return SimpleNamespace(page=page), detections
 
 
 def test_a_few_confident_digits_score_higher_than_many_uncertain_ones():
     def score(num_digits, probability):
-        return orientation.judge(make_pyramid(num_digits, probability)).score
+        return orientation.judge(*make_pyramid(num_digits, probability)).score
 
     assert score(3, 0.98) > 2 * score(12, 0.75) > 0
     assert score(1, 1.0) == 1
@@ -67,10 +94,11 @@ def test_a_few_confident_digits_score_higher_than_many_uncertain_ones():
 
 
 def test_a_judgement_says_how_sure_the_digits_are_and_whether_they_are_in_rows():
-    judged = orientation.judge(make_pyramid(4, 0.9))
+    judged = orientation.judge(*make_pyramid(4, 0.9))
     assert judged.confidence == pytest.approx(0.9)
     assert judged.share_in_rows == 1
-    assert orientation.judge(make_pyramid(0, 1.0)) == Judgement(0, 0, 0.5)
+    assert judged.contrast == pytest.approx(1, abs=0.1)
+    assert orientation.judge(*make_pyramid(0, 1.0)) == Judgement(0, 0, 0.5, 0)
 
 
 @pytest.mark.parametrize("turns", [0, 1, 3])
