@@ -210,7 +210,8 @@ def measure(detector: Detector, images: np.ndarray, labels: np.ndarray) -> list[
         above its thresholds.
     """
     from digits.evaluation import detection
-    from digits.reading.detect import Pyramid, select_written
+    from digits.networks.detector import BACKGROUND, TURNED
+    from digits.reading.detect import detect, select_written
     from digits.training.synthetic import pages, strokes
 
     with cli.one_line_errors():
@@ -220,13 +221,15 @@ def measure(detector: Detector, images: np.ndarray, labels: np.ndarray) -> list[
     for index in range(MEASURED_PAGES):
         rng = np.random.default_rng((MEASURED_SEED, index))
         page = pages.make_page(rng, traced, val_labels, MEASURED_SHAPE)
-        found = select_written(page.photo, Pyramid(detector, page.photo).full())
-        # As in training, what is partly off the page may be detected or not.
-        true_labels = np.where(page.visible < 0.9, pages.IGNORED, page.labels)
-        true.append(detection.TrueBoxes(page.boxes, true_labels))
-        detected.append(
-            detection.DetectedBoxes(found.boxes, found.scores, found.probabilities.argmax(axis=1))
-        )
+        found = select_written(page.photo, detect(detector, page.photo))
+        # As in training, what is partly off the page, or of another size, may be detected or not.
+        smallest, largest = detection.SIZES[0], detection.SIZES[-1]
+        is_clear = (page.visible >= 0.9) & (page.sizes >= smallest) & (page.sizes < largest)
+        true_labels = np.where(is_clear, page.labels, pages.IGNORED)
+        # An upright digit that is detected on a page that is turned is false.
+        is_upright = (page.labels < TURNED) | (page.labels >= BACKGROUND)
+        true.append(detection.TrueBoxes(page.boxes[is_upright], true_labels[is_upright]))
+        detected.append(detection.DetectedBoxes(found.boxes, found.scores, found.labels))
     return detection.score(true, detected)
 
 
@@ -267,11 +270,11 @@ def draw(
     paths: Mapping[str, Path],
 ) -> None:
     """Draw what is detected on pages of the validation set, and write the history as a table."""
-    from digits.reading.detect import Pyramid
+    from digits.reading.detect import detect
     from digits.training import figures
 
     pages = validation_set[0][0][:NUM_DRAWN, ..., 0]
-    detections = [Pyramid(detector, page).full() for page in pages]
+    detections = [detect(detector, page) for page in pages]
     table = {"epoch": range(1, len(history["loss"]) + 1)} | history
     cli.write_all(
         {

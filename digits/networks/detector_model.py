@@ -3,8 +3,10 @@
 from typing import Any
 
 from digits.keras_quietly import keras, tf
-from digits.mnist import NUM_CLASSES
 from digits.networks.batch_norm import FusedBatchNormalization, fold_weights
+from digits.networks.detector import BACKGROUND
+
+NUM_OUTPUTS = BACKGROUND + 1 + 4  # of a cell: logits of the classes, and where the box is
 
 LIGHT_BLOCK = 8  # pixels to a side over which brightness is averaged before it is smoothed
 SMOOTHED_BLOCKS = 5
@@ -50,9 +52,10 @@ def build_detector(folded: bool = False) -> keras.Model:
     Returns:
         An uncompiled `keras.Model`: grey float32 pages of shape (batch, height, width, 1), 0 black
         to 1 white, sides multiples of 8, dark ink on light paper, to float32 of shape
-        (batch, height / 4, width / 4, 15): logits of ten digits and of background; centre of the
-        box from that of the cell, across and down, in 8 pixels; logarithm of its width and height
-        over 24 pixels. `digits.networks.detector` says what these numbers mean.
+        (batch, height / 4, width / 4, 30): logits of 22 symbols, of digits turned in three ways and
+        of background; centre of the box from that of the cell, across and down, in 8 pixels;
+        logarithm of its width and height over 24 pixels. `digits.networks.detector` says what these
+        numbers mean.
     """
     dtype = "float32" if folded else None
 
@@ -74,18 +77,17 @@ def build_detector(folded: bool = False) -> keras.Model:
 
     page = keras.layers.Input((None, None, 1), name="page")
     x = LocalContrastNormalization(dtype="float32", name="local_contrast")(page)
-    x = convolve(x, "half_1", 32, 5, stride=2)
-    x = convolve(x, "half_2", 32, 3)
-    x = convolve(x, "quarter_1", 64, 5, stride=2)
-    quarter = convolve(x, "quarter_2", 64, 3)
-    x = convolve(quarter, "eighth_1", 64, 3, stride=2)
+    x = convolve(x, "half", 32, 5, stride=2)
+    x = convolve(x, "quarter_1", 48, 3, stride=2)
+    quarter = convolve(x, "quarter_2", 48, 3)
+    x = convolve(quarter, "eighth_1", 96, 3, stride=2)
     for number in (2, 3, 4):
-        x = convolve(x, f"eighth_{number}", 64, 3)
+        x = convolve(x, f"eighth_{number}", 96, 3)
+    x = convolve(x, "eighth_5", 48, 1)
     x = keras.layers.UpSampling2D(2, dtype=dtype, name="larger")(x)
     x = keras.layers.Add(dtype=dtype, name="sum")([quarter, x])
     x = convolve(x, "quarter_3", 64, 3)
-    x = convolve(x, "quarter_4", 64, 3)
-    cells = keras.layers.Conv2D(NUM_CLASSES + 1 + 4, 1, dtype="float32", name="cells")(x)
+    cells = keras.layers.Conv2D(NUM_OUTPUTS, 1, dtype="float32", name="cells")(x)
     return keras.Model(page, cells, name="detector")
 
 

@@ -158,11 +158,11 @@ def load_detector_model(path: str | Path) -> keras.Model:
     Returns:
         An uncompiled `keras.Model` as `detector_model.build_detector` builds.
     """
-    from digits.networks import detector_model  # noqa: F401, which registers its layers
+    from digits.networks import detector_model  # which registers its layers too
 
     model = _load(Path(path), "train_detector.py")
     inputs, outputs = _get_shapes(model)
-    if (inputs, outputs) != ((None, None, 1), (None, None, NUM_CLASSES + 5)):
+    if (inputs, outputs) != ((None, None, 1), (None, None, detector_model.NUM_OUTPUTS)):
         raise ValueError(
             f"{path} maps {inputs} to {outputs}, expected a network that detects digits: "
             "train one with python train_detector.py"

@@ -13,6 +13,7 @@ from digits.reading.orientation import choose_view
 from digits.reading.photos import Photo, load_photo
 from digits.reading.recognize import prepare, recognize
 from digits.reading.results import Digit, Line, Number, Page
+from digits.symbols import DIGITS
 from digits.transforms import to_mnist
 
 MIN_PROBABILITY = 0.45  # that there is a digit and that it is the most likely one
@@ -54,10 +55,13 @@ class Reader:
             photo = Photo(photo)
         elif not isinstance(photo, Photo):
             photo = load_photo(photo)
-        view, pyramid = choose_view(photo.grey(), self.detector, self.classifier)
-        found = select_written(pyramid.page, pyramid.full())
-        inks = [to_mnist.cut_out(pyramid.page, box) for box in found.boxes]
-        recognized = recognize(self.classifier, prepare(inks), found.probabilities)
+        view, viewed, found = choose_view(photo.grey(), self.detector)
+        found = select_written(viewed, found)
+        found = found[found.labels < len(DIGITS)]
+        inks = [to_mnist.cut_out(viewed, box) for box in found.boxes]
+        detected = found.probabilities[:, : len(DIGITS)]
+        detected = detected / detected.sum(axis=1, keepdims=True)
+        recognized = recognize(self.classifier, prepare(inks), detected)
         probabilities = found.scores * recognized.probabilities.max(axis=1, initial=0)
         ranked = np.argsort(-recognized.probabilities, axis=1)
         boxes = view.turn_back(found.boxes, photo.pixels.shape[:2])
