@@ -1,5 +1,6 @@
 """The network that detects digits on a page: small and fully convolutional."""
 
+from pathlib import Path
 from typing import Any
 
 from digits.keras_quietly import keras, tf
@@ -77,16 +78,17 @@ def build_detector(folded: bool = False) -> keras.Model:
 
     page = keras.layers.Input((None, None, 1), name="page")
     x = LocalContrastNormalization(dtype="float32", name="local_contrast")(page)
-    x = convolve(x, "half", 32, 5, stride=2)
-    x = convolve(x, "quarter_1", 48, 3, stride=2)
-    quarter = convolve(x, "quarter_2", 48, 3)
-    x = convolve(quarter, "eighth_1", 96, 3, stride=2)
+    x = convolve(x, "half_1", 32, 5, stride=2)
+    x = convolve(x, "half_2", 32, 3)
+    x = convolve(x, "quarter_1", 64, 5, stride=2)
+    quarter = convolve(x, "quarter_2", 64, 3)
+    x = convolve(quarter, "eighth_1", 64, 3, stride=2)
     for number in (2, 3, 4):
-        x = convolve(x, f"eighth_{number}", 96, 3)
-    x = convolve(x, "eighth_5", 48, 1)
+        x = convolve(x, f"eighth_{number}", 64, 3)
     x = keras.layers.UpSampling2D(2, dtype=dtype, name="larger")(x)
     x = keras.layers.Add(dtype=dtype, name="sum")([quarter, x])
     x = convolve(x, "quarter_3", 64, 3)
+    x = convolve(x, "quarter_4", 64, 3)
     cells = keras.layers.Conv2D(NUM_OUTPUTS, 1, dtype="float32", name="cells")(x)
     return keras.Model(page, cells, name="detector")
 
@@ -103,3 +105,32 @@ def fold_detector(network: keras.Model) -> keras.Model:
     folded = build_detector(folded=True)
     fold_weights(network, folded)
     return folded
+
+
+def start_from(path: str | Path) -> keras.Model:
+    """Build a detector to train further, on the weights of another one.
+
+    Args:
+        path: `.keras` file of a detector, also of one that detects other classes.
+
+    Returns:
+        A folded `keras.Model`; a layer whose shape differs from that of the other detector starts
+        anew.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is damaged, wants to run code, or has none of the layers.
+    """
+    from digits.networks import storage
+
+    other = storage.load_network(Path(path), "train_detector.py")
+    weights = {layer.name: layer.get_weights() for layer in other.layers}
+    network, num_copied = build_detector(folded=True), 0
+    for layer in network.layers:
+        copied = weights.get(layer.name, [])
+        if copied and [w.shape for w in copied] == [w.shape for w in layer.get_weights()]:
+            layer.set_weights(copied)
+            num_copied += 1
+    if not num_copied:
+        raise ValueError(f"{path} has none of the detector's layers, expected another detector")
+    return network

@@ -134,7 +134,7 @@ def load_classifier_model(path: str | Path) -> keras.Model:
     """
     from digits.keras_quietly import keras
 
-    model = _load(Path(path), "train.py")
+    model = load_network(Path(path), "train.py")
     inputs, outputs = _get_shapes(model)
     if (inputs, outputs) != (IMAGE_SHAPE, (NUM_CLASSES,)):
         raise ValueError(
@@ -160,7 +160,7 @@ def load_detector_model(path: str | Path) -> keras.Model:
     """
     from digits.networks import detector_model  # which registers its layers too
 
-    model = _load(Path(path), "train_detector.py")
+    model = load_network(Path(path), "train_detector.py")
     inputs, outputs = _get_shapes(model)
     if (inputs, outputs) != ((None, None, 1), (None, None, detector_model.NUM_OUTPUTS)):
         raise ValueError(
@@ -170,7 +170,7 @@ def load_detector_model(path: str | Path) -> keras.Model:
     return model
 
 
-def _load(path: Path, script: str) -> keras.Model:
+def load_network(path: Path, script: str) -> keras.Model:
     from digits.keras_quietly import keras
 
     if not path.is_file():
