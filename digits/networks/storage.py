@@ -171,6 +171,16 @@ def load_detector_model(path: str | Path) -> keras.Model:
 
 
 def load_network(path: Path, script: str) -> keras.Model:
+    """Load any network whose layers are Keras's or this project's.
+
+    Args:
+        path: a `.keras` file.
+        script: name of the script that makes one, for errors.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is damaged, wants to run code, or has weights that are not finite.
+    """
     from digits.keras_quietly import keras
 
     if not path.is_file():
