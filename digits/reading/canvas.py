@@ -1,17 +1,22 @@
-"""Reads digits drawn on a canvas: separates them, classifies each, and explains one prediction."""
+"""Reads digits drawn on a canvas: separates them, classifies each, and explains one prediction.
+
+What does not look like a digit is told apart by the detector.
+"""
 
 from __future__ import annotations
 
 import base64
 import dataclasses
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from digits.mnist import NUM_CLASSES
 from digits.networks import Classifier, Detector
+from digits.networks.detector import TYPICAL
 from digits.reading import layout
 from digits.reading.detect import detect
 from digits.reading.photos import decode_photo
@@ -29,6 +34,10 @@ MIN_SCORE = 0.5  # of the detector, that there is a digit
 MIN_PART = (
     0.3  # share of a wide stroke inside a digit's box for part of it to be assigned to the digit
 )
+# Of `score_digits`: below it a drawing does not look like a digit, as 1% of MNIST's validation
+# digits do not, drawn again on a canvas (python -m benchmarks.rejection).
+MIN_DIGIT_SCORE = 0.25
+MARGIN = 4  # pixels of paper around a drawing that is shown alone to the detector
 MIN_SIZE = 0.25  # of the largest digit's longer side: smaller separate strokes are ignored
 WIDE = 1.2  # width over height: less wide strokes are not parts of two digits
 
@@ -40,13 +49,16 @@ class CanvasReading:
     Attributes:
         images: float32 array of shape (n, 28, 28), 0 paper to 1 ink, in reading order.
         probabilities: of each digit, float32 arrays of shape (n, 10) by name of the classifier.
-        explained: index of the digit of which the classifiers together are least sure; 0 if n is 0.
+        is_digit: bool array of shape (n,), whether what was drawn looks like a digit at all.
+        explained: index of the digit of which the classifiers together are least sure, or of the
+            first that does not look like a digit; 0 if n is 0.
         attributions: float32 array of shape (28, 28) by name of the classifier: how much each
             pixel of the explained digit speaks for the classifier's answer. Empty if n is 0.
     """
 
     images: np.ndarray
     probabilities: dict[str, np.ndarray]
+    is_digit: np.ndarray
     explained: int
     attributions: dict[str, np.ndarray]
 
@@ -86,24 +98,63 @@ def read_canvas(
         classifiers: by name.
 
     Returns:
-        The reading: no digits if nothing is drawn, else at least one, since whatever is drawn is
-        taken for a digit.
+        The reading: no digits if nothing is drawn, else at least one. What does not look like a
+        digit is read too, as the nearest digit, and is marked.
     """
-    inks = [] if canvas is None else split_digits(_get_ink(canvas), detector)
+    inks = [] if canvas is None else split_drawing(canvas, detector)
     prepared = prepare(inks)
     images = prepared[:, -1]
     probabilities = {
         name: recognize(each, prepared).probabilities for name, each in classifiers.items()
     }
+    is_digit = score_digits(inks, detector) >= MIN_DIGIT_SCORE
     if not inks:
-        return CanvasReading(images, probabilities, 0, {})
+        return CanvasReading(images, probabilities, is_digit, 0, {})
     confidences = [row.max(axis=1) for row in probabilities.values()]
-    explained = int(np.argmin(sum(confidences)))
+    explained = int(np.argmin(sum(confidences) * is_digit))
     attributions = {}
     for name, classifier in classifiers.items():
         label = int(probabilities[name][explained].argmax())
         attributions[name] = classifier.attribute(images[[explained]], [label])[0][0]
-    return CanvasReading(images, probabilities, explained, attributions)
+    return CanvasReading(images, probabilities, is_digit, explained, attributions)
+
+
+def score_digits(inks: Sequence[np.ndarray], detector: Detector) -> np.ndarray:
+    """Measure how much drawings look like digits.
+
+    A classifier only learned to tell digits apart: it gives an A the probability of a 4. The
+    detector learned from letters, marks and scribbles too, which are no digits.
+
+    Args:
+        inks: float32 arrays of shape (height, width), 0 paper to 1 ink, with ink of one drawing
+            each.
+        detector: of digits.
+
+    Returns:
+        float64 array of shape (n,): the detector's probability that there is a digit and that it
+        is the most likely one, where the drawing is shown alone, as large as the digits that the
+        detector knows best.
+    """
+    return np.array([_score_digit(ink, detector) for ink in inks], np.float64)
+
+
+def _score_digit(ink: np.ndarray, detector: Detector) -> float:
+    rows, columns = np.nonzero(ink > MIN_INK)
+    cut = ink[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    side = int(TYPICAL)
+    size = [max(1, round(length * side / max(cut.shape))) for length in cut.shape[::-1]]
+    method = Image.Resampling.BOX if max(cut.shape) > side else Image.Resampling.BICUBIC
+    small = np.asarray(Image.fromarray(cut).resize(size, method))
+    page = np.ones((side + 2 * MARGIN, side + 2 * MARGIN), np.float32)
+    left, top = (np.array(page.shape[::-1]) - size) // 2
+    page[top : top + size[1], left : left + size[0]] -= np.clip(small, 0, 1)
+    found = detector.detect(page, min_score=0.0)
+    return float((found.scores[:, None] * found.probabilities[:, :NUM_CLASSES]).max(initial=0))
+
+
+def split_drawing(canvas: np.ndarray, detector: Detector) -> list[np.ndarray]:
+    """Split a drawing into its digits; as `split_digits`, of a canvas as `read_canvas` takes."""
+    return split_digits(_get_ink(canvas), detector)
 
 
 def split_digits(ink: np.ndarray, detector: Detector) -> list[np.ndarray]:

@@ -9,6 +9,7 @@ import numpy as np
 from digits.networks import Classifier, Detector, load_classifier, load_detector
 from digits.reading import layout
 from digits.reading.detect import select_written
+from digits.reading.enlarge import enlarge
 from digits.reading.orientation import choose_view
 from digits.reading.photos import Photo, load_photo
 from digits.reading.recognize import prepare, recognize
@@ -55,7 +56,8 @@ class Reader:
             photo = Photo(photo)
         elif not isinstance(photo, Photo):
             photo = load_photo(photo)
-        view, viewed, found = choose_view(photo.grey(), self.detector)
+        enlarged = enlarge(photo.grey())
+        view, viewed, found = choose_view(enlarged.page, self.detector)
         found = select_written(viewed, found)
         found = found[found.labels < len(DIGITS)]
         inks = [to_mnist.cut_out(viewed, box) for box in found.boxes]
@@ -64,7 +66,7 @@ class Reader:
         recognized = recognize(self.classifier, prepare(inks), detected)
         probabilities = found.scores * recognized.probabilities.max(axis=1, initial=0)
         ranked = np.argsort(-recognized.probabilities, axis=1)
-        boxes = view.turn_back(found.boxes, photo.pixels.shape[:2])
+        boxes = enlarged.to_photo(view.turn_back(found.boxes, enlarged.page.shape))
         digits = [
             Digit(
                 label=int(ranked[index, 0]),

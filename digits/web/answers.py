@@ -26,12 +26,14 @@ class Prediction:
     Attributes:
         label: the predicted digit.
         probability: of the label.
-        is_sure: whether the probability is at least the network's threshold.
-        probabilities: of the digits 0 to 9.
+        is_digit: whether what was drawn looks like a digit; else the label is the nearest digit.
+        is_sure: whether it is a digit, and its probability is at least the network's threshold.
+        probabilities: of the digits 0 to 9, if it is a digit.
     """
 
     label: int
     probability: float
+    is_digit: bool
     is_sure: bool
     probabilities: tuple[float, ...]
 
@@ -64,6 +66,7 @@ class Answer:
                 {
                     "label": prediction.label,
                     "probability": round(prediction.probability, 4),
+                    "is_digit": prediction.is_digit,
                     "is_sure": prediction.is_sure,
                     "probabilities": [round(value, 4) for value in prediction.probabilities],
                 }
@@ -72,15 +75,13 @@ class Answer:
         }
 
 
-def make_answers(
-    probabilities: Mapping[str, np.ndarray], thresholds: Mapping[str, float]
-) -> dict[str, Answer]:
-    """Make each network's answer from its probabilities.
+def make_answers(reading: CanvasReading, thresholds: Mapping[str, float]) -> dict[str, Answer]:
+    """Make each network's answer from the reading of a drawing.
 
     Args:
-        probabilities: float arrays of shape (n, 10) by name of the network.
-        thresholds: by the same names, the probability of the predicted digit from which a
-            prediction is sure.
+        reading: of a drawing.
+        thresholds: by the names of the networks, the probability of the predicted digit from which
+            a prediction is sure.
 
     Returns:
         Answers by the same names.
@@ -91,13 +92,14 @@ def make_answers(
                 Prediction(
                     label=int(row.argmax()),
                     probability=float(row.max()),
-                    is_sure=bool(row.max() >= thresholds[name]),
+                    is_digit=bool(is_digit),
+                    is_sure=bool(is_digit and row.max() >= thresholds[name]),
                     probabilities=tuple(map(float, row)),
                 )
-                for row in rows
+                for row, is_digit in zip(rows, reading.is_digit, strict=True)
             )
         )
-        for name, rows in probabilities.items()
+        for name, rows in reading.probabilities.items()
     }
 
 
@@ -110,6 +112,18 @@ def format_summary(answers: Mapping[str, Answer]) -> str:
     texts = {name: f"<span class='digits'>{answer.text}</span>" for name, answer in answers.items()}
     if not any(answer.text for answer in answers.values()):
         return "<p>Draw a digit, or several.</p>"
+    is_digit = [prediction.is_digit for prediction in next(iter(answers.values())).predictions]
+    if not any(is_digit):
+        many = len(is_digit) > 1
+        who = "These do not look like digits" if many else "This does not look like a digit"
+        nearest = " or ".join(dict.fromkeys(texts.values()))
+        return f"<p>{who} (nearest: {nearest})</p>"
+    if not all(is_digit):
+        numbers = [str(index + 1) for index, each in enumerate(is_digit) if not each]
+        some = f"parts {', '.join(numbers)} do not look like digits"
+        one = f"part {numbers[0]} does not look like a digit"
+        read = " or ".join(dict.fromkeys(texts.values()))
+        return f"<p>Perhaps {read}, but {one if len(numbers) == 1 else some}</p>"
     if len(set(texts.values())) > 1:
         predicted = ", ".join(f"{name} {text}" for name, text in texts.items())
         return f"<p>The networks disagree: {predicted}</p>"
@@ -155,15 +169,18 @@ def format_answers(reading: CanvasReading, answers: Mapping[str, Answer]) -> str
         f"<p class='legend'>Images: {shown}, as the networks receive it (28&times;28 pixels). "
         "<span class='for'>Blue</span> pixels speak for the prediction, "
         "<span class='against'>orange</span> pixels against it; the numbers are their sums, in "
-        "log-odds of the predicted digit. Bars: the probability of each digit.</p>"
+        "log-odds of the predicted digit. Bars: the probability of each digit, if it is a "
+        "digit.</p>"
     )
 
 
 def _format_digit(
     image: np.ndarray, answers: Mapping[str, Answer], index: int, explained: int
 ) -> str:
+    predictions = {name: answer.predictions[index] for name, answer in answers.items()}
     predicted = "<br>".join(
-        f"{name} {answer.predictions[index].label}" for name, answer in answers.items()
+        f"{name} {prediction.label}{'' if prediction.is_digit else '?'}"
+        for name, prediction in predictions.items()
     )
     kind = " class='explained'" if index == explained else ""
     url = _to_url((255 * (1 - image)).astype(np.uint8))
@@ -177,6 +194,8 @@ def _format_network(
     if prediction is not None:
         probability = html.escape(plotting.format_probability(prediction.probability))
         answer = f"<b>{prediction.label}</b> {probability}"
+        if not prediction.is_digit:
+            answer = f"nearest <b>{prediction.label}</b>"
         supporting, opposing = (
             attribution[attribution > 0].sum(),
             -attribution[attribution < 0].sum(),

@@ -130,7 +130,7 @@ def build(reader: Reader, classifiers: Mapping[str, Classifier], stored: Path) -
 
     def format_drawing(drawing: np.ndarray | None) -> tuple[str, str]:
         reading = canvas.read_canvas(drawing, reader.detector, classifiers)
-        made = answers.make_answers(reading.probabilities, thresholds)
+        made = answers.make_answers(reading, thresholds)
         return answers.format_summary(made), answers.format_answers(reading, made)
 
     def answer_drawing(text):
@@ -142,7 +142,7 @@ def build(reader: Reader, classifiers: Mapping[str, Classifier], stored: Path) -
         with _friendly_errors():
             drawing = open_photo(file, stored).pixels
             reading = canvas.read_canvas(drawing, reader.detector, classifiers)
-        made = answers.make_answers(reading.probabilities, thresholds)
+        made = answers.make_answers(reading, thresholds)
         return {name: answer.to_dict() for name, answer in made.items()}
 
     def answer_photo(file):

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from digits.networks import load_classifier, load_detector, storage
 from digits.reading import canvas as canvases
-from tests.conftest import draw_canvas, make_bomb
+from tests.conftest import PEN, draw_canvas, make_bomb
 
 
 @functools.cache
@@ -37,6 +37,49 @@ def test_drawn_digits_are_separated_and_read(digits):
     reading = read(draw_canvas(digits))
     assert reading.images.shape == (len(digits), 28, 28) and reading.images.dtype == np.float32
     assert reading.probabilities["cnn"].argmax(axis=1).tolist() == digits
+    assert reading.is_digit.tolist() == [True] * len(digits)
+
+
+OTHERS = {
+    "A": [[(60, 0), (0, 170)], [(60, 0), (120, 170)], [(25, 105), (95, 105)]],
+    "dot": [[(60, 90), (62, 91)]],
+    "dash": [[(0, 90), (150, 85)]],
+    "tick": [[(0, 100), (50, 160), (150, 0)]],
+    "X": [[(0, 0), (110, 170)], [(110, 0), (0, 170)]],
+    "star": [[(60, 0), (100, 130), (0, 45), (120, 45), (20, 130), (60, 0)]],
+}
+
+
+def draw_other(name, left=150, top=70):
+    canvas = Image.new("RGB", (480, 320), "white")
+    pen = ImageDraw.Draw(canvas)
+    for stroke in OTHERS[name]:
+        places = [(left + x, top + y) for x, y in stroke]
+        pen.line(places, "black", PEN, joint="curve")
+        for x, y in places:
+            pen.ellipse((x - PEN / 2, y - PEN / 2, x + PEN / 2, y + PEN / 2), "black")
+    return np.asarray(canvas)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_does_not_look_like_a_digit_is_told_apart(name):
+    for canvas in (draw_other(name), 255 - draw_other(name)):
+        inks = canvases.split_drawing(canvas, get_detector())
+        assert (canvases.score_digits(inks, get_detector()) < canvases.MIN_DIGIT_SCORE).all()
+
+
+def test_what_is_no_digit_among_digits_is_marked_and_explained():
+    canvas = np.minimum(draw_canvas([7, 4]), draw_other("A", left=310))
+    reading = read(canvas)
+    assert reading.is_digit.tolist() == [True, True, False]
+    assert reading.explained == 2
+
+
+def test_a_drawing_is_scored_alike_wherever_it_is():
+    inks = [1 - draw_canvas([4], left=left)[..., 0] / np.float32(255) for left in (20, 301)]
+    one, other = canvases.score_digits(inks, get_detector())
+    assert one == other > canvases.MIN_DIGIT_SCORE
+    assert canvases.score_digits([], get_detector()).shape == (0,)
 
 
 def test_light_ink_on_dark_is_read_too():
@@ -110,7 +153,8 @@ def test_a_stroke_is_split_among_digits_beside_each_other_only(monkeypatch):
 def test_whatever_is_drawn_is_read_as_a_digit():
     canvas = np.full((320, 480, 3), 255, np.uint8)
     canvas[100:110, 100:300] = 0
-    assert len(read(canvas).images) == 1
+    reading = read(canvas)
+    assert len(reading.images) == 1 and not reading.is_digit.any()
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (1, 1), (2000, 60), (60, 3000)])
@@ -207,7 +251,8 @@ def test_the_digit_that_all_are_least_sure_of_is_explained():
     canvas[100:200:12, 170:230] = 0  # stripes
     reading = read(canvas)
     confidences = sum(row.max(axis=1) for row in reading.probabilities.values())
-    assert len(reading.images) > 1 and reading.explained == confidences.argmin()
+    assert len(reading.images) > 1
+    assert reading.explained == (confidences * reading.is_digit).argmin()
 
 
 @pytest.mark.parametrize("canvas", [None, np.full((320, 480, 3), 255, np.uint8)])
@@ -215,6 +260,7 @@ def test_nothing_drawn_is_nothing_read(canvas):
     reading = read(canvas)
     assert reading.images.shape == (0, 28, 28)
     assert (reading.explained, reading.attributions) == (0, {})
+    assert reading.is_digit.shape == (0,)
     shapes = {name: row.shape for name, row in reading.probabilities.items()}
     assert shapes == {"dense": (0, 10), "cnn": (0, 10)}
 

@@ -26,36 +26,43 @@ def make_probabilities(**predicted):
     }
 
 
-def format_html(explained=0, **predicted):
+def make_reading(explained=0, is_digit=None, **predicted):
     probabilities = make_probabilities(**predicted)
-    num_digits = len(next(iter(probabilities.values())))
-    reading = CanvasReading(
+    num_digits = len(next(iter(probabilities.values()), []))
+    return CanvasReading(
         images=np.tile(IMAGE, (num_digits, 1, 1)),
         probabilities=probabilities,
+        is_digit=np.ones(num_digits, bool) if is_digit is None else np.array(is_digit, bool),
         explained=explained,
         attributions=dict.fromkeys(probabilities, IMAGE) if num_digits else {},
     )
-    return answers.format_answers(reading, answers.make_answers(probabilities, THRESHOLDS))
+
+
+def format_html(**options):
+    reading = make_reading(**options)
+    return answers.format_answers(reading, answers.make_answers(reading, THRESHOLDS))
 
 
 def test_answers_are_exported_as_plain_values():
     made = answers.make_answers(
-        make_probabilities(dense=[(7, 0.9), (1, 0.8)], cnn=[(7, 1.0), (4, 1.0)]),
+        make_reading(dense=[(7, 0.9), (1, 0.8)], cnn=[(7, 1.0), (4, 1.0)], is_digit=[1, 0]),
         {"dense": 0.85, "cnn": 0.9},
     )
     exported = {name: answer.to_dict() for name, answer in made.items()}
     assert exported["dense"]["text"] == "71" and exported["cnn"]["text"] == "74"
     digit = exported["dense"]["digits"][0]
-    assert digit.keys() == {"label", "probability", "is_sure", "probabilities"}
+    assert digit.keys() == {"label", "probability", "is_digit", "is_sure", "probabilities"}
     assert (digit["label"], digit["probability"]) == (7, 0.9)
-    assert [digit["is_sure"] for digit in exported["dense"]["digits"]] == [True, False]
+    for name in ("dense", "cnn"):
+        for key in ("is_digit", "is_sure"):
+            assert [digit[key] for digit in exported[name]["digits"]] == [True, False]
     assert sum(digit["probabilities"]) == pytest.approx(1, abs=1e-3)
 
 
 def test_a_probability_equal_to_the_threshold_is_sure():
-    probabilities = make_probabilities(cnn=[(7, 0.75)])
+    reading = make_reading(cnn=[(7, 0.75)])
     for threshold, is_sure in ((0.75, True), (0.7501, False)):
-        made = answers.make_answers(probabilities, {"cnn": threshold})
+        made = answers.make_answers(reading, {"cnn": threshold})
         assert made["cnn"].is_sure is is_sure
 
 
@@ -80,8 +87,42 @@ def strip_tags(text):
     ],
 )
 def test_the_summary_is_a_sentence(predicted, expected):
-    made = answers.make_answers(make_probabilities(**predicted), THRESHOLDS)
+    made = answers.make_answers(make_reading(**predicted), THRESHOLDS)
     assert strip_tags(answers.format_summary(made)) == expected
+
+
+@pytest.mark.parametrize(
+    ("is_digit", "predicted", "expected"),
+    [
+        ([0], {"dense": [(4, 1)], "cnn": [(4, 1)]}, "This does not look like a digit (nearest: 4)"),
+        (
+            [0],
+            {"dense": [(0, 1)], "cnn": [(9, 1)]},
+            "This does not look like a digit (nearest: 0 or 9)",
+        ),
+        ([0, 0], {"cnn": [(7, 1), (4, 1)]}, "These do not look like digits (nearest: 74)"),
+        (
+            [1, 0],
+            {"cnn": [(7, 1), (4, 1)]},
+            "Perhaps 74, but part 2 does not look like a digit",
+        ),
+        (
+            [0, 1, 0],
+            {"dense": [(7, 1), (4, 1), (1, 1)], "cnn": [(7, 1), (4, 1), (2, 1)]},
+            "Perhaps 741 or 742, but parts 1, 3 do not look like digits",
+        ),
+    ],
+)
+def test_what_is_no_digit_is_said_to_be_none(is_digit, predicted, expected):
+    made = answers.make_answers(make_reading(is_digit=is_digit, **predicted), THRESHOLDS)
+    assert strip_tags(answers.format_summary(made)) == expected
+    assert not any(answer.is_sure for answer in made.values())
+
+
+def test_the_nearest_digit_of_what_is_none_is_shown_without_its_probability():
+    text = format_html(cnn=[(4, 0.9999)], is_digit=[0])
+    assert "nearest <b>4</b></p>" in text and "cnn 4?" in text
+    assert "nearest" not in format_html(cnn=[(4, 0.9999)])
 
 
 def test_every_digit_gets_a_bar_from_every_network():
