@@ -75,11 +75,16 @@ def run_main(tmp_path, monkeypatch, capfd):
 
 @pytest.fixture
 def run_train(run_main, monkeypatch):
-    """Run train.py in this process, in which TensorFlow has its threads already."""
+    """Run train.py in this process, in which TensorFlow has its threads already.
+
+    It leaves out the two figures that take half of the time of a short training.
+    """
     from digits.keras_quietly import keras
-    from digits.training import trainer
+    from digits.training import diagram, figures, trainer
 
     monkeypatch.setattr(trainer, "use_threads", lambda execution: None)
+    monkeypatch.setattr(figures, "draw_samples", lambda *args: None)
+    monkeypatch.setattr(diagram, "draw_network", lambda *args: None)
     yield lambda *args: run_main("train.py", *args)
     keras.config.set_dtype_policy("float32")
 

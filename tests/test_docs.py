@@ -28,14 +28,14 @@ def list_fences(text):
 
 
 def list_outputs():
-    """Every command that is followed by its output: (page, command, output)."""
-    outputs = []
+    """Every command that is followed by its output: (command, pairs of a page and its output)."""
+    outputs = {}
     for page, text in TEXTS.items():
         fences = list_fences(text)
         for (language, command, _), (next_language, output, between) in itertools.pairwise(fences):
             if (language, next_language, between.strip()) == ("sh", "text", ""):
-                outputs.append(pytest.param(command, output, id=f"{page}: {command.strip()[:50]}"))
-    return outputs
+                outputs.setdefault(command, []).append((page, output))
+    return [pytest.param(command, shown, id=command.strip()) for command, shown in outputs.items()]
 
 
 def list_commands():
@@ -85,8 +85,8 @@ def helps(request):
     return found
 
 
-@pytest.mark.parametrize(("command", "output"), list_outputs())
-def test_commands_print_what_is_shown(command, output, run_main, tmp_path):
+@pytest.mark.parametrize(("command", "shown"), list_outputs())
+def test_commands_print_what_is_shown(command, shown, run_main, tmp_path):
     # As in the repository, without a user's own networks.
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     (tmp_path / "saved_models").mkdir()
@@ -95,7 +95,8 @@ def test_commands_print_what_is_shown(command, output, run_main, tmp_path):
     assert python == "python"
     done = run_main(script, *args)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.replace(f"{ROOT}/", "") == output
+    printed = done.stdout.replace(f"{ROOT}/", "")
+    assert shown == [(page, printed) for page, _ in shown]
 
 
 def test_outputs_are_shown_for_each_kind_of_command():

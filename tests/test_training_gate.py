@@ -21,12 +21,12 @@ TEACHER = storage.RELEASED_MODELS / "tiny.keras"
         (["--teacher", TEACHER, "--epochs", "30"], 0.985),
     ],
 )
-def test_training_reaches_its_accuracy(run_script, tmp_path, flags, accuracy):
+def test_training_reaches_its_accuracy(run_script, run_main, tmp_path, flags, accuracy):
     model_path = tmp_path / "dense.keras"
     trained = run_script("train.py", "--model-path", model_path, *flags)
     assert trained.returncode == 0, trained.stderr
     args = ("--model-path", model_path, "--results-file", "results.json")
-    assert run_script("evaluate.py", *args).returncode == 0
+    assert run_main("evaluate.py", *args).returncode == 0
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["num_images"] == 10_000
     assert results["test_accuracy"] >= accuracy

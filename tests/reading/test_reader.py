@@ -33,16 +33,13 @@ def note():
     return load_photo(NOTE)
 
 
+@pytest.fixture(scope="module")
+def page(released, note):
+    return released.read(note)
+
+
 def join(texts):
     return "".join(texts).replace(" ", "")
-
-
-def test_importing_the_package_loads_no_framework():
-    heavy = ("keras", "tensorflow", "sklearn", "matplotlib")
-    code = f"import sys, digits.reading; print([name for name in {heavy} if name in sys.modules])"
-    command = [sys.executable, "-c", code]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -54,8 +51,7 @@ def test_the_examples_are_read(released, name):
     assert (page.turns != 0) == (name == "sideways.jpg")
 
 
-def test_a_photo_its_pixels_and_its_file_are_read_alike(released, note):
-    page = released.read(note)
+def test_a_photo_its_pixels_and_its_file_are_read_alike(released, note, page):
     assert (page.photo_name, page.scale) == (str(NOTE), 1)
     assert released.read(str(NOTE)).to_dict() == page.to_dict()
     of_pixels = released.read(note.pixels)
@@ -65,8 +61,7 @@ def test_a_photo_its_pixels_and_its_file_are_read_alike(released, note):
     assert halved.to_rows()[0]["left"] == pytest.approx(2 * page.numbers[0].box[0], abs=0.06)
 
 
-def test_boxes_and_images_are_those_of_the_digits(released, note):
-    page = released.read(note)
+def test_boxes_and_images_are_those_of_the_digits(note, page):
     height, width = note.pixels.shape[:2]
     for line in page.lines:
         lefts = [digit.box[0] for digit in line.digits]
@@ -102,8 +97,8 @@ def test_digits_are_sure_from_the_classifiers_threshold_on(released, note):
     assert [digit.is_sure for digit in digits] == expected
 
 
-def test_boxes_of_a_page_on_its_side_are_on_the_photo_as_it_is(released, note):
-    upright = released.read(note).digits
+def test_boxes_of_a_page_on_its_side_are_on_the_photo_as_it_is(released, note, page):
+    upright = page.digits
     turned = released.read(np.rot90(note.pixels, -1).copy()).digits
     assert len(upright) == len(turned)
     height = note.pixels.shape[0]
@@ -113,7 +108,7 @@ def test_boxes_of_a_page_on_its_side_are_on_the_photo_as_it_is(released, note):
 
 
 @pytest.mark.parametrize("change", ["darker", "smaller", "inverted", "shaded", "coloured"])
-def test_light_colour_and_size_of_a_photo_do_not_matter(released, note, change):
+def test_light_colour_and_size_of_a_photo_do_not_matter(released, note, page, change):
     changed = note.pixels.astype(np.float32)
     if change == "darker":
         changed *= 0.35
@@ -125,10 +120,8 @@ def test_light_colour_and_size_of_a_photo_do_not_matter(released, note, change):
         changed[:, changed.shape[1] // 3 :] *= 0.45
     else:
         changed *= np.array([0.6, 1.0, 0.75])
-    page = released.read(changed.astype(np.uint8))
-    assert join(line.text for line in page.lines) == join(
-        line.text for line in released.read(note).lines
-    )
+    found = released.read(changed.astype(np.uint8))
+    assert join(line.text for line in found.lines) == join(line.text for line in page.lines)
 
 
 @pytest.mark.parametrize("kind", ["white", "black", "grain", "ramp", "pixel", "strip"])
