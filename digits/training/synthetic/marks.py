@@ -8,7 +8,7 @@ from scipy import ndimage
 
 SUPERSAMPLING = 2  # lines are drawn so many times as large and averaged, for smooth edges
 
-Point = tuple[float, float] | np.ndarray
+Point = Sequence[float] | np.ndarray
 
 
 def draw_lines(
@@ -86,15 +86,16 @@ def scribble(
     kinds = ["line", "curve", "doodle", "specks", "blot", "tick", "zigzag"]
     for kind in rng.choice(kinds, rng.integers(1, 4), p=[0.22, 0.15, 0.18, 0.13, 0.12, 0.12, 0.08]):
         start = rng.uniform(0, SUPERSAMPLING, 2) * shape[::-1]
+        points: Sequence[Point]
         if kind == "line":
             angle, length = rng.normal(0, 0.12), rng.uniform(1.2, 10) * size
             angle += np.pi / 2 * (rng.random() < 0.2) if length > 2 * size else 0
             points = [start, start + length * np.array([np.cos(angle), np.sin(angle)])]
         elif kind == "curve":
             turns = np.cumsum(rng.normal(0, 0.6 * size, (rng.integers(4, 9), 2)), axis=0)
-            points = ndimage.gaussian_filter1d(turns.repeat(8, axis=0), 3, axis=0) + start
+            points = list(ndimage.gaussian_filter1d(turns.repeat(8, axis=0), 3, axis=0) + start)
         elif kind == "doodle":
-            points = doodle(rng) * size * rng.uniform(0.3, 0.7) + start
+            points = list(doodle(rng) * size * rng.uniform(0.3, 0.7) + start)
         elif kind == "tick":
             down, up = rng.uniform(0.15, 0.5, 2) * size, rng.uniform(0.5, 1.1, 2) * size
             points = [start - down, start, start + up * (1, -1)]
