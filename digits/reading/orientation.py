@@ -19,6 +19,9 @@ CLEAR_WEIGHT, CLEAR_CONFIDENCE = 1.1, 0.85
 # A page is turned for so many times the weight of the digits that are upright, and for at least
 # the weight of a confident digit.
 MIN_RATIO, MIN_WEIGHT = 2.0, 0.5
+# From this weight of upright digits on a page is not tried in another orientation unless its digits
+# look turned.
+CLEARLY_UPRIGHT = 0.6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,15 +109,23 @@ def choose_view(
     view, viewed, found, judged = max(
         tried, key=lambda each: (each[3].contrast, each[0].is_inverted == looks_inverted)
     )
+    if turns is not None:
+        return view, viewed, found
+    best, most = (view, viewed, found), max(MIN_RATIO * judged.weights[0], MIN_WEIGHT)
     more = int(judged.weights.argmax())
-    if turns is None and judged.weights[more] > max(MIN_RATIO * judged.weights[0], MIN_WEIGHT):
-        turned = View(view.is_inverted, more)
+    if judged.weights[more] > most:
+        others: tuple[int, ...] = (more,)
+    else:
+        others = (1, 2, 3) if judged.weights[0] < CLEARLY_UPRIGHT else ()
+    for other in others:
+        turned = View(view.is_inverted, other)
         turned_page = turned.apply(page)
         turned_found = detect(detector, turned_page)
         # The same digits must be upright then.
-        if judge(turned_page, turned_found).weights[0] > MIN_RATIO * judged.weights[0]:
-            return turned, turned_page, turned_found
-    return view, viewed, found
+        weight = judge(turned_page, turned_found).weights[0]
+        if weight > most:
+            best, most = (turned, turned_page, turned_found), weight
+    return best
 
 
 def judge(page: np.ndarray, found: Detections) -> Judgement:

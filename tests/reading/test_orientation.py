@@ -27,7 +27,9 @@ LEFT, OVER, RIGHT = View(False, 1), View(False, 2), View(False, 3)
         ({UPRIGHT: [0.8, 0, 5, 0], OVER: [9, 0, 0, 0]}, OVER),
         ({UPRIGHT: [0, 0, 0, 0.8], RIGHT: [0.9, 0, 0, 0]}, RIGHT),
         ({UPRIGHT: [0.8, 0, 0, 1.1], RIGHT: [2, 0, 0, 0]}, UPRIGHT),  # not twice as many
-        ({UPRIGHT: [0, 0.2, 0, 0], LEFT: [2, 0, 0, 0]}, UPRIGHT),  # not even one
+        ({UPRIGHT: [0.7, 0.2, 0, 0], LEFT: [2, 0, 0, 0]}, UPRIGHT),  # nothing looks turned
+        ({UPRIGHT: [0.3, 0, 0, 0], LEFT: [2, 0, 0, 0], RIGHT: [3, 0, 0, 0]}, RIGHT),
+        ({UPRIGHT: [0.3, 0, 0, 0], LEFT: [0.4, 0, 0, 0]}, UPRIGHT),  # not even one
         ({UPRIGHT: [1, 5, 0, 0], LEFT: [1.5, 0, 0, 0]}, UPRIGHT),  # where turned, not upright
         ({UPRIGHT: [0.3, 0, 0, 0], LIGHT: [0.9, 0, 0, 0]}, LIGHT),
         ({}, UPRIGHT),
