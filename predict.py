@@ -45,9 +45,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
             f"received both test images and photos ({args.photos[0]!r}), expected one kind: give "
             "them one after the other (a photo named 7 as ./7)"
         )
-    if (args.csv or args.detector_path) and not args.photos:
-        flag = "--csv" if args.csv else "--detector-path"
-        parser.error(f"received {flag} without photos, expected some: give their names")
+    photo_flags = {"--csv": args.csv, "--detector-path": args.detector_path, "--turn": args.turn}
+    given = [flag for flag, value in photo_flags.items() if value is not None]
+    if given and not args.photos:
+        parser.error(f"received {given[0]} without photos, expected some: give their names")
     args.model = args.model or ("cnn" if args.photos else "dense")
     return args
 
@@ -191,6 +192,7 @@ def main(argv: list[str] | None = None) -> int | None:
         plots_dir=args.plots_dir,
         results_file=args.results_file,
         csv_file=args.csv,
+        turn=args.turn,
     )
 
 

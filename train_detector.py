@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from digits.networks import Detector
     from digits.training.detection import SyntheticPages
 
-BATCH_SIZE = 32  # pages
-STEPS_PER_EPOCH = 125
-VALIDATION_STEPS = 10
+BATCH_SIZE = 16  # pages
+STEPS_PER_EPOCH = 250
+VALIDATION_STEPS = 20
 NUM_DRAWN = 8  # pages
 # The pages that every detector is measured on: their number, height and width, and seed.
 MEASURED_PAGES, MEASURED_SHAPE, MEASURED_SEED = 300, (320, 320), 1_000_000
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 0.02
+FINE_TUNING_RATE = 1e-3  # learning rate with --start-from
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -82,6 +83,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         type=cli.whole_number(1),
         default=48,
         help=f"of {BATCH_SIZE * STEPS_PER_EPOCH:,} new pages each (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--start-from",
+        type=cli.file_name(".keras"),
+        metavar="FILE.keras",
+        help="a detector whose weights to start from (default: random ones)",
     )
     parser.add_argument(
         "--resume",
@@ -144,13 +151,24 @@ def build(args: argparse.Namespace) -> keras.Model:
     keras.utils.set_random_seed(args.seed)
     keras.config.set_dtype_policy(trainer.choose_policy(recipes.LARGE_STEPS))
     num_steps = args.epochs * STEPS_PER_EPOCH
-    network = detector_model.build_detector()
+    if args.start_from:
+        with cli.one_line_errors():
+            network = detector_model.start_from(args.start_from)
+    else:
+        network = detector_model.build_detector()
     network.compile(
-        optimizer=recipes.build_optimizer(LEARNING_RATE, num_steps, num_steps // 10, WEIGHT_DECAY),
+        optimizer=recipes.build_optimizer(
+            choose_rate(args), num_steps, num_steps // 10, WEIGHT_DECAY
+        ),
         loss=detection.loss,
         metrics=[detection.cell_accuracy, detection.false_positive_rate],
     )
     return network
+
+
+def choose_rate(args: argparse.Namespace) -> float:
+    """Choose the learning rate: lower where the weights are those of a trained detector."""
+    return FINE_TUNING_RATE if args.start_from else LEARNING_RATE
 
 
 def fit(
@@ -210,7 +228,8 @@ def measure(detector: Detector, images: np.ndarray, labels: np.ndarray) -> list[
         above its thresholds.
     """
     from digits.evaluation import detection
-    from digits.reading.detect import Pyramid, select_written
+    from digits.networks.detector import BACKGROUND, TURNED
+    from digits.reading.detect import detect, select_written
     from digits.training.synthetic import pages, strokes
 
     with cli.one_line_errors():
@@ -220,13 +239,15 @@ def measure(detector: Detector, images: np.ndarray, labels: np.ndarray) -> list[
     for index in range(MEASURED_PAGES):
         rng = np.random.default_rng((MEASURED_SEED, index))
         page = pages.make_page(rng, traced, val_labels, MEASURED_SHAPE)
-        found = select_written(page.photo, Pyramid(detector, page.photo).full())
-        # As in training, what is partly off the page may be detected or not.
-        true_labels = np.where(page.visible < 0.9, pages.IGNORED, page.labels)
-        true.append(detection.TrueBoxes(page.boxes, true_labels))
-        detected.append(
-            detection.DetectedBoxes(found.boxes, found.scores, found.probabilities.argmax(axis=1))
-        )
+        found = select_written(page.photo, detect(detector, page.photo))
+        # As in training, what is partly off the page, or of another size, may be detected or not.
+        smallest, largest = detection.SIZES[0], detection.SIZES[-1]
+        is_clear = (page.visible >= 0.9) & (page.sizes >= smallest) & (page.sizes < largest)
+        true_labels = np.where(is_clear, page.labels, pages.IGNORED)
+        # An upright digit that is detected on a page that is turned is false.
+        is_upright = (page.labels < TURNED) | (page.labels >= BACKGROUND)
+        true.append(detection.TrueBoxes(page.boxes[is_upright], true_labels[is_upright]))
+        detected.append(detection.DetectedBoxes(found.boxes, found.scores, found.labels))
     return detection.score(true, detected)
 
 
@@ -240,7 +261,7 @@ def describe(args: argparse.Namespace, images: np.ndarray, labels: np.ndarray) -
         "epochs": args.epochs,
         "steps_per_epoch": STEPS_PER_EPOCH,
         "batch_size": BATCH_SIZE,
-        "learning_rate": LEARNING_RATE,
+        "learning_rate": choose_rate(args),
         "weight_decay": WEIGHT_DECAY,
         "dtype_policy": keras.config.dtype_policy().name,
         "dataset_sha256": data.digest(images, labels),
@@ -267,11 +288,11 @@ def draw(
     paths: Mapping[str, Path],
 ) -> None:
     """Draw what is detected on pages of the validation set, and write the history as a table."""
-    from digits.reading.detect import Pyramid
+    from digits.reading.detect import detect
     from digits.training import figures
 
     pages = validation_set[0][0][:NUM_DRAWN, ..., 0]
-    detections = [Pyramid(detector, page).full() for page in pages]
+    detections = [detect(detector, page) for page in pages]
     table = {"epoch": range(1, len(history["loss"]) + 1)} | history
     cli.write_all(
         {

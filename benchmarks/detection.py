@@ -22,7 +22,7 @@ from digits.networks import storage
 from digits.symbols import DIGITS
 
 if TYPE_CHECKING:
-    from digits.networks import Classifier, Detector
+    from digits.networks import Detector
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,10 +45,7 @@ class Count:
 
 
 def count_on_photos(
-    folder: Path,
-    labels: Sequence[Mapping[str, Any]],
-    detector: Detector,
-    classifier: Classifier,
+    folder: Path, labels: Sequence[Mapping[str, Any]], detector: Detector
 ) -> list[Count]:
     """Count the digits that are detected on labelled photos.
 
@@ -56,7 +53,6 @@ def count_on_photos(
         folder: Path of the photos.
         labels: what `read_labels` returns.
         detector: what is measured.
-        classifier: helps to choose which way up a page is.
 
     Returns:
         The counts of each kind of photo. A file that is not a photo ends the program with one line.
@@ -69,9 +65,8 @@ def count_on_photos(
     for label in labels:
         with cli.one_line_errors():
             photo = load_photo(folder / label["file"])
-        _, pyramid = choose_view(photo.grey(), detector, classifier)
-        found = select_written(pyramid.page, pyramid.full())
-        num_found = int((found.probabilities.argmax(axis=1) < len(DIGITS)).sum())
+        _, viewed, found = choose_view(photo.grey(), detector)
+        num_found = int((select_written(viewed, found).labels < len(DIGITS)).sum())
         num_true = sum(symbol in DIGITS for line in label["lines"] for symbol in line)
         differences.setdefault(label["kind"], []).append((num_true, num_found - num_true))
     return [
@@ -117,7 +112,7 @@ def main() -> None:
     with cli.one_line_errors():
         photo_labels = read_labels(args.photos) if args.photos else []
         images, labels = data.load_train()
-        from digits.networks import load_classifier, load_detector
+        from digits.networks import load_detector
 
         detector = load_detector(args.model_path)
     print(f"{args.model_path} on {train_detector.MEASURED_PAGES} synthetic pages:", flush=True)
@@ -125,8 +120,7 @@ def main() -> None:
     print(format_table(scores))
     results: dict[str, Any] = {"detection": {row.name: row.to_dict() for row in scores}}
     if args.photos:
-        classifier = load_classifier(storage.RELEASED_MODELS / "cnn.keras")
-        counts = count_on_photos(args.photos, photo_labels, detector, classifier)
+        counts = count_on_photos(args.photos, photo_labels, detector)
         for count in counts:
             print(
                 f"{args.photos}, {count.kind}: {count.digits - count.missing} of {count.digits} "

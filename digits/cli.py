@@ -136,13 +136,20 @@ def add_model_flags(parser: argparse.ArgumentParser, default: str = "dense") -> 
 
 
 def add_photo_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that concern photos alone: `--detector-path` and `--csv`."""
+    """Add the flags that concern photos alone: `--detector-path`, `--turn` and `--csv`."""
     parser.add_argument(
         "--detector-path",
         type=file_name(".keras"),
         metavar="FILE.keras",
         help="the network that detects digits on photos (default: saved_models/detector.keras; if "
         "you have trained none, the one released with the project)",
+    )
+    parser.add_argument(
+        "--turn",
+        type=int,
+        choices=(0, 90, 180, 270),
+        help="turn photos anticlockwise by so many degrees before reading them (default: the "
+        "reader finds out)",
     )
     parser.add_argument(
         "--csv",

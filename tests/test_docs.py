@@ -134,7 +134,8 @@ def test_the_json_shown_is_what_is_written(run_main, tmp_path):
     line = photo["lines"][0]
     assert written["lines"][0]["text"] == line["text"]
     assert written["lines"][0].keys() == line.keys()
-    assert written["lines"][0]["digits"][: len(line["digits"])] == line["digits"]
+    for kind in ("numbers", "digits", "signs"):
+        assert written["lines"][0][kind][: len(line[kind])] == line[kind]
 
 
 def test_the_csv_columns_are_those_listed():

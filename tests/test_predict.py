@@ -79,6 +79,7 @@ def test_only_a_certainty_is_printed_as_100_percent():
         ([""], "received an empty name"),
         (["0", "note.jpg"], "received both test images and photos ('note.jpg')"),
         (["0", "--csv", "n.csv"], "received --csv without photos"),
+        (["0", "--turn", "0"], "received --turn without photos"),
         (["0", "--detector-path", "d.keras"], "received --detector-path without photos"),
         (["note.jpg", "--csv", "n.xls"], "ending in .csv"),
         (["0", "--model", "transformer"], "choose from"),

@@ -1,7 +1,9 @@
-"""A trained detector of digits: where on a page they are, and which.
+"""A trained detector of digits and signs: where on a page they are, and which.
 
 The network divides a page into cells of 4x4 pixels. Each cell says whether it lies in the middle
-of a digit that is 15 to 44 pixels tall, which one, and where that digit's box is.
+of a digit that is 11 to 44 pixels tall, or of a sign beside such digits, which one, and where its
+box is. Digits on a page that lies on its side or upside down have classes of their own, by which
+the page's orientation is recognized.
 """
 
 from __future__ import annotations
@@ -14,26 +16,31 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 
-from digits.mnist import NUM_CLASSES
 from digits.networks import storage
 from digits.networks.classifier import Engine
+from digits.symbols import SYMBOLS
 
 CELL = 4  # pixels, to a side
-SMALLEST, LARGEST = 15, 44  # pixels, longer side of the digits that the network detects
+SMALLEST, LARGEST = 11, 44  # pixels, longer side of the digits that the network detects
 TYPICAL = 24.0  # pixels, about their mean: boxes are encoded relative to it
-BACKGROUND = NUM_CLASSES  # the class of cells that are in no digit
+# Classes: `SYMBOLS`, digits on a page that is upright after 1, 2 or 3 quarter turns anticlockwise,
+# and cells that are in neither.
+TURNED = len(SYMBOLS)
+BACKGROUND = TURNED + 3
+NUM_DETECTED = BACKGROUND  # classes that are detected
 STRIDE = 8  # pixels: the sides of a page must be multiples of it
 PADDING = 24  # pixels around the page, of its own edge, so that digits there have surroundings
 
 
 @dataclasses.dataclass(frozen=True)
 class Detections:
-    """Digits detected on a page, or what single cells say of them.
+    """Digits and signs detected on a page, or what single cells say of them.
 
     Attributes:
         boxes: float64 array of shape (n, 4): left, top, right, bottom in pixels of the page.
-        scores: float64 array of shape (n,), probability that there is a digit.
-        probabilities: float64 array of shape (n, 10), of each digit.
+        scores: float64 array of shape (n,), probability that there is a digit or a sign.
+        probabilities: float64 array of shape (n, 25), rows adding up to 1: of each of `SYMBOLS`,
+            and of a digit on a page that is upright after 1, 2 or 3 quarter turns anticlockwise.
     """
 
     boxes: np.ndarray
@@ -43,12 +50,17 @@ class Detections:
     @classmethod
     def concatenate(cls, parts: Sequence[Detections]) -> Detections:
         """Put several together, in their order; none at all give no detections."""
-        parts = [cls(np.zeros((0, 4)), np.zeros(0), np.zeros((0, NUM_CLASSES))), *parts]
+        parts = [cls(np.zeros((0, 4)), np.zeros(0), np.zeros((0, NUM_DETECTED))), *parts]
         return cls(
             np.concatenate([part.boxes for part in parts]),
             np.concatenate([part.scores for part in parts]),
             np.concatenate([part.probabilities for part in parts]),
         )
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The most likely class of each: index in `SYMBOLS`, or `TURNED` and up."""
+        return self.probabilities.argmax(axis=1) if len(self) else np.zeros(0, int)
 
     def __len__(self) -> int:
         """Number of detections."""
@@ -61,7 +73,7 @@ class Detections:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Detector:
-    """A trained network that detects digits of 15 to 44 pixels on a page.
+    """A trained network that detects digits of 11 to 44 pixels on a page, and signs beside them.
 
     Attributes:
         engine: what computes it.
@@ -74,15 +86,15 @@ class Detector:
     metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def detect(self, page: np.ndarray, min_score: float) -> Detections:
-        """Detect digits at a page's own scale.
+        """Detect digits and signs at a page's own scale.
 
         Args:
             page: float32 array of shape (height, width), 0 black to 1 white, dark ink on light
                 paper.
-            min_score: probability that there is a digit above which a cell counts.
+            min_score: probability that there is a digit or a sign above which a cell counts.
 
         Returns:
-            The detections of all such cells, usually several for each digit. Only digits whose
+            The detections of all such cells, usually several for each digit. Only those whose
             middle is on the page are among them.
         """
         padding = [(PADDING, PADDING + -side % STRIDE) for side in page.shape]
@@ -98,10 +110,11 @@ def _decode(cells: np.ndarray, shape: tuple[int, ...], min_score: float) -> Dete
     coded = cells[rows, columns, BACKGROUND + 1 :]
     middles = place + 2 * CELL * coded[:, :2]
     halves = TYPICAL / 2 * np.exp(np.clip(coded[:, 2:], -3, 3))
+    scores, classes = scores[rows, columns], probabilities[rows, columns, :BACKGROUND]
     found = Detections(
         np.concatenate([middles - halves, middles + halves], axis=1).astype(np.float64),
-        scores[rows, columns].astype(np.float64),
-        probabilities[rows, columns, :BACKGROUND].astype(np.float64),
+        scores.astype(np.float64),
+        (classes / scores[:, None]).astype(np.float64),
     )
     # Strokes that the page's edge cuts off look like 1s in its surroundings.
     return found[((middles >= 0) & (middles <= shape[::-1])).all(axis=1)]
@@ -118,7 +131,7 @@ def load_detector(path: str | Path | None = None) -> Detector:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is damaged, wants to run code, or is not a detector of digits.
+        ValueError: it is damaged, wants to run code, or is not a detector of this project.
     """
     path = storage.find_model("detector") if path is None else Path(path)
     from digits.networks.keras_engine import KerasEngine

@@ -1,10 +1,13 @@
 """The network that detects digits on a page: small and fully convolutional."""
 
+from pathlib import Path
 from typing import Any
 
 from digits.keras_quietly import keras, tf
-from digits.mnist import NUM_CLASSES
 from digits.networks.batch_norm import FusedBatchNormalization, fold_weights
+from digits.networks.detector import BACKGROUND
+
+NUM_OUTPUTS = BACKGROUND + 1 + 4  # of a cell: logits of the classes, and where the box is
 
 LIGHT_BLOCK = 8  # pixels to a side over which brightness is averaged before it is smoothed
 SMOOTHED_BLOCKS = 5
@@ -50,9 +53,10 @@ def build_detector(folded: bool = False) -> keras.Model:
     Returns:
         An uncompiled `keras.Model`: grey float32 pages of shape (batch, height, width, 1), 0 black
         to 1 white, sides multiples of 8, dark ink on light paper, to float32 of shape
-        (batch, height / 4, width / 4, 15): logits of ten digits and of background; centre of the
-        box from that of the cell, across and down, in 8 pixels; logarithm of its width and height
-        over 24 pixels. `digits.networks.detector` says what these numbers mean.
+        (batch, height / 4, width / 4, 30): logits of 22 symbols, of digits turned in three ways and
+        of background; centre of the box from that of the cell, across and down, in 8 pixels;
+        logarithm of its width and height over 24 pixels. `digits.networks.detector` says what these
+        numbers mean.
     """
     dtype = "float32" if folded else None
 
@@ -85,7 +89,7 @@ def build_detector(folded: bool = False) -> keras.Model:
     x = keras.layers.Add(dtype=dtype, name="sum")([quarter, x])
     x = convolve(x, "quarter_3", 64, 3)
     x = convolve(x, "quarter_4", 64, 3)
-    cells = keras.layers.Conv2D(NUM_CLASSES + 1 + 4, 1, dtype="float32", name="cells")(x)
+    cells = keras.layers.Conv2D(NUM_OUTPUTS, 1, dtype="float32", name="cells")(x)
     return keras.Model(page, cells, name="detector")
 
 
@@ -101,3 +105,32 @@ def fold_detector(network: keras.Model) -> keras.Model:
     folded = build_detector(folded=True)
     fold_weights(network, folded)
     return folded
+
+
+def start_from(path: str | Path) -> keras.Model:
+    """Build a detector to train further, on the weights of another one.
+
+    Args:
+        path: `.keras` file of a detector, also of one that detects other classes.
+
+    Returns:
+        A folded `keras.Model`; a layer whose shape differs from that of the other detector starts
+        anew.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is damaged, wants to run code, or has none of the layers.
+    """
+    from digits.networks import storage
+
+    other = storage.load_network(Path(path), "train_detector.py")
+    weights = {layer.name: layer.get_weights() for layer in other.layers}
+    network, num_copied = build_detector(folded=True), 0
+    for layer in network.layers:
+        copied = weights.get(layer.name, [])
+        if copied and [w.shape for w in copied] == [w.shape for w in layer.get_weights()]:
+            layer.set_weights(copied)
+            num_copied += 1
+    if not num_copied:
+        raise ValueError(f"{path} has none of the detector's layers, expected another detector")
+    return network

@@ -134,7 +134,7 @@ def load_classifier_model(path: str | Path) -> keras.Model:
     """
     from digits.keras_quietly import keras
 
-    model = _load(Path(path), "train.py")
+    model = load_network(Path(path), "train.py")
     inputs, outputs = _get_shapes(model)
     if (inputs, outputs) != (IMAGE_SHAPE, (NUM_CLASSES,)):
         raise ValueError(
@@ -158,11 +158,11 @@ def load_detector_model(path: str | Path) -> keras.Model:
     Returns:
         An uncompiled `keras.Model` as `detector_model.build_detector` builds.
     """
-    from digits.networks import detector_model  # noqa: F401, which registers its layers
+    from digits.networks import detector_model  # which registers its layers too
 
-    model = _load(Path(path), "train_detector.py")
+    model = load_network(Path(path), "train_detector.py")
     inputs, outputs = _get_shapes(model)
-    if (inputs, outputs) != ((None, None, 1), (None, None, NUM_CLASSES + 5)):
+    if (inputs, outputs) != ((None, None, 1), (None, None, detector_model.NUM_OUTPUTS)):
         raise ValueError(
             f"{path} maps {inputs} to {outputs}, expected a network that detects digits: "
             "train one with python train_detector.py"
@@ -170,7 +170,17 @@ def load_detector_model(path: str | Path) -> keras.Model:
     return model
 
 
-def _load(path: Path, script: str) -> keras.Model:
+def load_network(path: Path, script: str) -> keras.Model:
+    """Load any network whose layers are Keras's or this project's.
+
+    Args:
+        path: a `.keras` file.
+        script: name of the script that makes one, for errors.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is damaged, wants to run code, or has weights that are not finite.
+    """
     from digits.keras_quietly import keras
 
     if not path.is_file():

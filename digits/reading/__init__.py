@@ -5,6 +5,16 @@
 
 from digits.reading.photos import Photo, find_photos, load_photo
 from digits.reading.reader import Reader
-from digits.reading.results import Digit, Line, Number, Page
+from digits.reading.results import Digit, Line, Number, Page, Sign
 
-__all__ = ["Digit", "Line", "Number", "Page", "Photo", "Reader", "find_photos", "load_photo"]
+__all__ = [
+    "Digit",
+    "Line",
+    "Number",
+    "Page",
+    "Photo",
+    "Reader",
+    "Sign",
+    "find_photos",
+    "load_photo",
+]

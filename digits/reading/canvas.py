@@ -18,9 +18,10 @@ from digits.mnist import NUM_CLASSES
 from digits.networks import Classifier, Detector
 from digits.networks.detector import TYPICAL
 from digits.reading import layout
-from digits.reading.detect import Pyramid
+from digits.reading.detect import detect
 from digits.reading.photos import decode_photo
 from digits.reading.recognize import prepare, recognize
+from digits.symbols import DIGITS
 
 # Pixels to which a drawing is shrunk to detect its digits, which are large: from about a fifth of
 # the height to all of it.
@@ -214,7 +215,8 @@ def _detect_boxes(ink: np.ndarray, detector: Detector) -> np.ndarray:
     # Of one shape whatever is drawn, on white.
     page = np.ones(PAGE_SHAPE, np.float32)
     page[: size[1], : size[0]] -= small
-    found = Pyramid(detector, page, largest_digit=PAGE_SHAPE[0]).full()
+    found = detect(detector, page, largest_digit=PAGE_SHAPE[0])
+    found = found[found.labels < len(DIGITS)]
     return found.boxes[found.scores > MIN_SCORE] / scale
 
 

@@ -14,7 +14,7 @@ from digits import cli, files
 from digits.networks import find_model, load_classifier, load_detector
 from digits.reading.photos import explain_missing, find_photos, load_photo
 from digits.reading.reader import Reader
-from digits.reading.results import COLUMNS, Page, printable
+from digits.reading.results import COLUMNS, Digit, Page, printable
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,7 +43,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     with cli.one_line_errors():
         model_path = find_model(args.model, args.model_path)
     return read_files(
-        args.inputs, args.detector_path, model_path, args.plots_dir, args.results_file, args.csv
+        args.inputs,
+        args.detector_path,
+        model_path,
+        args.plots_dir,
+        args.results_file,
+        args.csv,
+        args.turn,
     )
 
 
@@ -54,6 +60,7 @@ def read_files(
     plots_dir: Path,
     results_file: Path | None = None,
     csv_file: Path | None = None,
+    turn: int | None = None,
 ) -> int:
     """Read photos, print what is on them and draw it.
 
@@ -67,6 +74,7 @@ def read_files(
         plots_dir: folder of the figures, one for each photo.
         results_file: JSON to write, or None.
         csv_file: CSV to write, or None.
+        turn: degrees anticlockwise after which the photos are upright, or None to find out.
 
     Returns:
         Exit status: 0, 1 if some photos could not be read, 2 if none could.
@@ -80,7 +88,7 @@ def read_files(
 
     with cli.one_line_errors():
         reader = Reader(load_detector(detector_path), load_classifier(model_path))
-    pages, errors = _read_and_draw(reader, paths, figure_paths)
+    pages, errors = _read_and_draw(reader, paths, figure_paths, turn)
     _print_errors(errors)
     # Written before anything is printed: a closed pipe, as after `| head`, ends the program.
     with cli.one_line_errors():
@@ -91,7 +99,7 @@ def read_files(
             f"which is not sure below {reader.classifier.threshold:.1%}."
         )
     for figure_path, page in pages.items():
-        print(f"{printable(page.photo_name)}: {page.summary()}")
+        print(f"{printable(page.photo_name)}: {describe(page)}")
         print(format_lines(page), end="")
         print(f"Wrote {printable(figure_path)}")
     for path in written:
@@ -121,21 +129,27 @@ def name_figures(paths: Sequence[Path], plots_dir: Path) -> list[Path]:
     return named
 
 
+def describe(page: Page) -> str:
+    """Say how much was read on a page, and what was done to read it."""
+    return f"{page.summary()}, {page.note}" if page.note else page.summary()
+
+
 def format_lines(page: Page) -> str:
-    """Format the lines of a page for printing, each with the digits on it that are not sure."""
+    """Format the lines of a page for printing, each with what on it is not sure."""
     text = ""
     for line in page.lines:
         unsure = [
-            f"{digit.label} {digit.probability:.0%}, or {digit.runner_up}"
-            for digit in line.digits
-            if not digit.is_sure
+            f"{symbol.text} {symbol.probability:.0%}"
+            + (f", or {symbol.runner_up}" if isinstance(symbol, Digit) else "")
+            for symbol in line.symbols
+            if not symbol.is_sure
         ]
         text += f"  {line.text}" + (f"   (not sure: {'; '.join(unsure)})" if unsure else "") + "\n"
     return text
 
 
 def _read_and_draw(
-    reader: Reader, paths: Sequence[Path], figure_paths: Sequence[Path]
+    reader: Reader, paths: Sequence[Path], figure_paths: Sequence[Path], turn: int | None
 ) -> tuple[dict[Path, Page], list[Exception]]:
     """Read each photo and draw it; returns pages by their figures' paths, and errors."""
     from digits.keras_quietly import keras
@@ -150,8 +164,8 @@ def _read_and_draw(
         except (ValueError, OSError) as error:
             errors.append(error)
         else:
-            page = pages[figure_path] = reader.read(photo)
-            title = f"{printable(path.name)}: {page.summary()}"
+            page = pages[figure_path] = reader.read(photo, turn)
+            title = f"{printable(path.name)}: {describe(page)}"
             with cli.one_line_errors():
                 figures.draw_page(photo, page, figure_path, title)
         if progress:

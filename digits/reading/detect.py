@@ -1,4 +1,4 @@
-"""Detects digits of any size on a page, by showing it to the detector at several scales."""
+"""Detects digits and signs of any size, by showing a page to the detector at several scales."""
 
 from __future__ import annotations
 
@@ -9,75 +9,43 @@ from PIL import Image
 
 from digits.networks import Detections, Detector
 from digits.networks.detector import LARGEST, PADDING, SMALLEST
+from digits.symbols import DIGITS, SYMBOLS
 from digits.transforms import to_mnist
 
 # Pixels of a page at its largest scale, with the detector's padding: 60 lines of digits.
 MAX_PIXELS = 1_000_000
-COARSE_PIXELS = 300_000  # of a page at a coarse scale
-MIN_CELL_SCORE = 0.35  # of a cell of the page, that it lies in a digit
+MIN_CELL_SCORE = 0.35  # of a cell of the page, that it lies in a digit or a sign
 # Overlaps of boxes as intersection over union: above the first they are fused, above the second
 # the one with the lower score is removed; and so is one covered by more than the third of itself.
 MIN_FUSED_OVERLAP, MAX_OVERLAP, MAX_COVERED = 0.5, 0.35, 0.6
-MIN_SCORE = 0.7  # of a detection, that there is a digit
+MIN_SCORE = 0.7  # of a detection, that there is an upright digit
+MIN_SIGN_SCORE = 0.5  # of a detection, that there is a sign and that it is the most likely one
 # A page is mostly written with one pen, at one size: what is far fainter or smaller than the rest
 # is taken for the paper's texture.
 MIN_CONTRAST, MIN_SIZE = 0.3, 0.4
 MAX_DIGITS = 1000  # the surest are kept
 
 
-class Pyramid:
-    """A page at several scales, each half of the one before, so that digits of any size are found.
+def detect(detector: Detector, page: np.ndarray, largest_digit: float = math.inf) -> Detections:
+    """Detect digits and signs of any size: on the page, on a copy of half its size, and so on.
 
-    Detections at a scale are remembered, so `full` after `coarse` computes no scale twice.
-
-    Attributes:
+    Args:
+        detector: detects digits of `SMALLEST` to `LARGEST` pixels, and signs beside them.
         page: float32 array of shape (height, width), 0 black to 1 white, dark ink on light paper.
+        largest_digit: pixels, longer side of the largest digit that may be on it.
+
+    Returns:
+        A detection for each digit and sign, after non-maximum suppression with box fusion, the
+        surest first.
     """
-
-    def __init__(self, detector: Detector, page: np.ndarray, largest_digit: float = math.inf):
-        """Prepare a page; the detector is run on demand.
-
-        Args:
-            detector: detects digits of `SMALLEST` to `LARGEST` pixels.
-            page: float32 array of shape (height, width).
-            largest_digit: pixels, longer side of the largest digit that may be on it.
-        """
-        self.page = page
-        self._detector = detector
-        self._scales = _list_scales(page.shape, largest_digit)
-        self._remembered: dict[float, Detections] = {}
-
-    def coarse(self) -> Detections:
-        """Detect digits at the scales at which the page has few pixels: fast, for large digits.
-
-        Returns:
-            As `full`.
-        """
-        few = [scale for scale in self._scales if self.page.size * scale**2 < COARSE_PIXELS]
-        return self._detect(few or self._scales[-1:])
-
-    def full(self) -> Detections:
-        """Detect digits at all scales.
-
-        Returns:
-            A detection for each digit, after non-maximum suppression with box fusion, the surest
-            first.
-        """
-        return self._detect(self._scales)
-
-    def _detect(self, scales: list[float]) -> Detections:
-        return fuse(Detections.concatenate([self._detect_at(scale) for scale in scales]))
-
-    def _detect_at(self, scale: float) -> Detections:
-        if scale not in self._remembered:
-            height, width = (max(1, round(side * scale)) for side in self.page.shape)
-            method = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
-            resized = np.asarray(Image.fromarray(self.page).resize((width, height), method))
-            found = self._detector.detect(resized, MIN_CELL_SCORE)
-            self._remembered[scale] = Detections(
-                found.boxes / scale, found.scores, found.probabilities
-            )
-        return self._remembered[scale]
+    found = []
+    for scale in _list_scales(page.shape, largest_digit):
+        height, width = (max(1, round(side * scale)) for side in page.shape)
+        method = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
+        resized = np.asarray(Image.fromarray(page).resize((width, height), method))
+        here = detector.detect(resized, MIN_CELL_SCORE)
+        found.append(Detections(here.boxes / scale, here.scores, here.probabilities))
+    return fuse(Detections.concatenate(found))
 
 
 def fuse(candidates: Detections) -> Detections:
@@ -128,20 +96,40 @@ def select_written(page: np.ndarray, found: Detections) -> Detections:
         found: detections on it, the surest first.
 
     Returns:
-        Those kept, at most `MAX_DIGITS`, the surest first.
+        The digits and signs kept, at most `MAX_DIGITS`, the surest first.
     """
-    contrasts = np.array([measure_contrast(page, box) for box in found.boxes])
+    found = found[found.labels < len(SYMBOLS)]
+    is_digit = found.labels < len(DIGITS)
+    upright = found.scores * found.probabilities[:, : len(SYMBOLS)].sum(axis=1)
+    as_labelled = found.scores * found.probabilities.max(axis=1, initial=0)
+    kept = np.where(is_digit, upright > MIN_SCORE, as_labelled > MIN_SIGN_SCORE)
+    contrasts = measure_contrasts(page, found.boxes)
     sizes = (found.boxes[:, 2:] - found.boxes[:, :2]).max(axis=1, initial=0)
-    kept = found.scores > MIN_SCORE
-    if kept.any():
-        surest = np.argsort(-contrasts * found.scores)[:5]
+    digits = np.flatnonzero(kept & is_digit)
+    if len(digits):
+        surest = digits[np.argsort(-(contrasts * found.scores)[digits])[:5]]
         kept &= contrasts > MIN_CONTRAST * np.median(contrasts[surest])
-    if kept.any():
+    digits = np.flatnonzero(kept & is_digit)
+    if len(digits):
         # The size that half of the ink is at or above.
-        inks = (found.scores * contrasts * sizes)[kept]
-        usual = np.quantile(sizes[kept], 0.5, weights=inks, method="inverted_cdf")
-        kept &= sizes > MIN_SIZE * usual
+        inks = (found.scores * contrasts * sizes)[digits]
+        usual = np.quantile(sizes[digits], 0.5, weights=inks, method="inverted_cdf")
+        kept &= ~is_digit | (sizes > MIN_SIZE * usual)
     return found[np.flatnonzero(kept)[:MAX_DIGITS]]
+
+
+def measure_contrasts(page: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Measure by how much ink is darker than paper.
+
+    Args:
+        page: float32 array of shape (height, width), 0 black to 1 white.
+        boxes: float array of shape (n, 4): left, top, right, bottom in pixels.
+
+    Returns:
+        float array of shape (n,), 0 to 1.
+    """
+    regions = [to_mnist.cut_region(page, box, margin=0.15) for box in boxes]
+    return np.array([np.percentile(each, 80) - np.percentile(each, 4) for each in regions])
 
 
 def _list_scales(shape: tuple[int, ...], largest_digit: float) -> list[float]:
@@ -159,17 +147,3 @@ def _list_scales(shape: tuple[int, ...], largest_digit: float) -> list[float]:
     while max(shape) * scales[-1] / 2 >= SMALLEST and largest_digit * scales[-1] > LARGEST:
         scales.append(scales[-1] / 2)
     return scales
-
-
-def measure_contrast(page: np.ndarray, box: np.ndarray) -> float:
-    """Measure by how much ink is darker than paper.
-
-    Args:
-        page: float32 array of shape (height, width), 0 black to 1 white.
-        box: left, top, right, bottom in pixels.
-
-    Returns:
-        0 to 1.
-    """
-    region = to_mnist.cut_region(page, box, margin=0.15)
-    return float(np.percentile(region, 80) - np.percentile(region, 4))

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
@@ -16,18 +17,19 @@ from matplotlib.patheffects import withStroke
 from PIL import Image, ImageDraw, ImageFont
 
 from digits import plotting
-from digits.plotting import BLUE, GREY, STYLE, VERMILLION
+from digits.plotting import BLUE, GREEN, GREY, STYLE, VERMILLION
 from digits.reading.photos import Photo
-from digits.reading.results import Digit, Page
+from digits.reading.results import Digit, Page, Sign
 
 WIDTH = 8.0  # inches
 MARKED_SIDES = 1000, 1600  # pixels, longer side at least and at most
 MAX_IMAGES = 60
 IMAGES_A_ROW = 15
+FONT = matplotlib.get_data_path() + "/fonts/ttf/DejaVuSans-Bold.ttf"  # Pillow's own has no × and ÷
 
 
 def draw_page(photo: Photo, page: Page, path: Path, title: str) -> None:
-    """Draw a photo with each digit's box and label, and below the classifier's input for each.
+    """Draw a photo with a box and text at each symbol, and below the classifier's input of digits.
 
     Args:
         photo: the photo.
@@ -48,13 +50,14 @@ def draw_page(photo: Photo, page: Page, path: Path, title: str) -> None:
     axes.imshow(photo.pixels)
     axes.set_axis_off()
     points_a_pixel = 72 * min(WIDTH / width, photo_height / height)
-    for digit in page.digits:
-        _draw_box(axes, digit, "-" if digit.is_sure else "--")
-        _write_label(axes, digit, points_a_pixel)
+    for symbol in page.symbols:
+        _draw_box(axes, symbol, "-" if symbol.is_sure else "--")
+        height = points_a_pixel * _measure_height(symbol, page)
+        _write_label(axes, symbol, float(np.clip(0.4 * height, 6, 12)))
     if page.digits:
         _draw_images(parts[1], page)
     note = "vermillion, dashed, with a ?: not sure"
-    if not all(digit.is_sure for digit in page.digits):
+    if not all(symbol.is_sure for symbol in page.symbols):
         axes.text(0, -0.01, note, transform=axes.transAxes, va="top", color=VERMILLION, fontsize=9)
     # A file's name may have characters that mean formulas, or that no font has.
     figure.suptitle("\n".join(textwrap.wrap(title, 90)), fontsize=11, parse_math=False)
@@ -64,7 +67,9 @@ def draw_page(photo: Photo, page: Page, path: Path, title: str) -> None:
 
 
 def mark(photo: Photo, page: Page) -> np.ndarray:
-    """Mark each digit on a photo with its box and label; those not sure are dashed, with a ?.
+    """Mark each symbol on a photo with its box and text; those not sure are dashed, with a ?.
+
+    Texts of digits are above their boxes, those of signs below.
 
     Args:
         photo: the photo.
@@ -80,16 +85,25 @@ def mark(photo: Photo, page: Page) -> np.ndarray:
     size = max(1, round(width * scale)), max(1, round(height * scale))
     marked = Image.fromarray(photo.pixels).resize(size, Image.Resampling.LANCZOS)
     draw = ImageDraw.Draw(marked)
-    for digit in page.digits:
-        color = _choose_color(digit)
-        left, top, right, bottom = (edge * scale for edge in digit.box)
+    for symbol in page.symbols:
+        color = _choose_color(symbol)
+        left, top, right, bottom = (edge * scale for edge in symbol.box)
         corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
         for start, end in itertools.pairwise(corners):
-            _draw_side(draw, start, end, color, is_dashed=not digit.is_sure)
-        font = ImageFont.load_default(float(np.clip(0.45 * (bottom - top), 22, 48)))
-        place = left, max(top, 24)
-        label = _format_label(digit)
-        draw.text(place, label, color, font, anchor="lb", stroke_width=2, stroke_fill="white")
+            _draw_side(draw, start, end, color, is_dashed=not symbol.is_sure)
+        font_size = float(np.clip(0.45 * scale * _measure_height(symbol, page), 22, 48))
+        font = ImageFont.truetype(FONT, font_size)
+        is_digit = isinstance(symbol, Digit)
+        place = (left, max(top, 24)) if is_digit else (left, min(bottom, size[1] - 24))
+        draw.text(
+            place,
+            _format_label(symbol),
+            color,
+            font,
+            anchor="lb" if is_digit else "la",
+            stroke_width=2,
+            stroke_fill="white",
+        )
     return np.asarray(marked)
 
 
@@ -109,7 +123,7 @@ def draw_steps(photo: Photo, ink: np.ndarray, page: Page, path: Path) -> None:
     heights = [height, 0.5 + 0.85 * _count_rows(page)]
     figure = Figure(figsize=(WIDTH, sum(heights) + 0.1), **STYLE)
     above, below = figure.subfigures(2, 1, height_ratios=heights, squeeze=False).ravel()
-    titles = ("1  the photo", "2  local contrast normalized", "3  digits detected, in lines")
+    titles = ("1  the photo", "2  local contrast normalized", "3  detected, in lines")
     images = (photo.pixels, ink, photo.pixels)
     all_axes = above.subplots(1, 3)
     for axes, title, image in zip(all_axes, titles, images, strict=True):
@@ -120,8 +134,8 @@ def draw_steps(photo: Photo, ink: np.ndarray, page: Page, path: Path) -> None:
         boxes = np.array([digit.box for digit in line.digits])
         middles = (boxes[:, :2] + boxes[:, 2:]) / 2
         all_axes[2].plot(*middles.T, color=GREY, lw=0.8, alpha=0.7)
-        for digit in line.digits:
-            _draw_box(all_axes[2], digit, "-")
+        for symbol in line.symbols:
+            _draw_box(all_axes[2], symbol, "-")
     below.suptitle(
         "4  each cut out, scaled into 20x20 pixels, centred by its mass in 28x28, and recognized",
         fontsize=10,
@@ -136,12 +150,20 @@ def _count_rows(page: Page) -> int:
     return -(-min(len(page.digits), MAX_IMAGES) // IMAGES_A_ROW)
 
 
-def _choose_color(digit: Digit) -> str:
-    return BLUE if digit.is_sure else VERMILLION
+def _measure_height(symbol: Digit | Sign, page: Page) -> float:
+    """Height of a digit, or of the digits on the page that a sign is on, in pixels of the photo."""
+    digits = (symbol,) if isinstance(symbol, Digit) else page.digits
+    return float(np.median([digit.box[3] - digit.box[1] for digit in digits]))
 
 
-def _format_label(digit: Digit) -> str:
-    return f"{digit.label}" if digit.is_sure else f"{digit.label}?"
+def _choose_color(symbol: Digit | Sign) -> str:
+    if not symbol.is_sure:
+        return VERMILLION
+    return BLUE if isinstance(symbol, Digit) else GREEN
+
+
+def _format_label(symbol: Digit | Sign) -> str:
+    return symbol.text if symbol.is_sure else f"{symbol.text}?"
 
 
 def _draw_side(
@@ -175,30 +197,31 @@ def _draw_images(figure: SubFigure, page: Page) -> None:
         axes.set_xlabel(probability, fontsize=7, color=color, labelpad=2)
 
 
-def _draw_box(axes: Axes, digit: Digit, line_style: str) -> None:
-    left, top, right, bottom = digit.box
+def _draw_box(axes: Axes, symbol: Digit | Sign, line_style: str) -> None:
+    left, top, right, bottom = symbol.box
     axes.add_patch(
         Rectangle(
             (left, top),
             right - left,
             bottom - top,
             fill=False,
-            edgecolor=_choose_color(digit),
+            edgecolor=_choose_color(symbol),
             lw=1.2,
             ls=line_style,
         )
     )
 
 
-def _write_label(axes: Axes, digit: Digit, points_a_pixel: float) -> None:
-    left, top, _, bottom = digit.box
+def _write_label(axes: Axes, symbol: Digit | Sign, font_size: float) -> None:
+    left, top, _, bottom = symbol.box
+    is_digit = isinstance(symbol, Digit)
     axes.text(
         left,
-        top,
-        _format_label(digit),
-        color=_choose_color(digit),
-        fontsize=float(np.clip(0.4 * (bottom - top) * points_a_pixel, 6, 12)),
+        top if is_digit else bottom,
+        _format_label(symbol),
+        color=_choose_color(symbol),
+        fontsize=font_size,
         fontweight="bold",
-        va="bottom",
+        va="bottom" if is_digit else "top",
         path_effects=[withStroke(linewidth=2, foreground="white")],
     )

@@ -1,7 +1,7 @@
-"""Arranges digits on a page in lines and numbers, in reading order."""
+"""Arranges digits and signs on a page in lines and numbers, in reading order."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -9,8 +9,19 @@ MAX_SLOPE = 45  # degrees
 FARTHEST_NEIGHBOUR = 3.5  # digit heights
 WIDEST_INSIDE = 3.0  # digit heights: no number has a wider gap inside
 WIDEST_SPACE = 1.5  # digit heights, between the numbers of a line
+# Digit heights between a sign and the digit that it belongs to: of a sign inside a number, as in
+# "3.75" and "08:45"; of a percent sign; of a minus or plus before a number; of a point that starts
+# one, as in ".5".
+WIDEST_BESIDE = 0.6
+WIDEST_BEFORE_PERCENT = 0.8
+WIDEST_AFTER_PREFIX = 0.9
+WIDEST_AFTER_POINT = 0.4
+# A minus or plus after a number belongs to the next one if it is so many digit heights from the
+# former, and so many times as far from it as from the latter.
+FAR_BEFORE_PREFIX, TIMES_BEFORE_PREFIX = 0.7, 3.0
 
-# Lines in reading order, each a list of numbers, each a list of indices of digits.
+# Lines in reading order, each a list of parts, each a list of indices of symbols: a number of at
+# least one digit, or a single sign.
 Lines = list[list[list[int]]]
 
 
@@ -62,21 +73,58 @@ def measure_rows(boxes: np.ndarray) -> float:
     return float((across > down).mean())
 
 
-def group_rows(boxes: np.ndarray) -> list[list[int]]:
+def measure_page_slope(boxes: np.ndarray) -> float:
+    """Measure by how much lines of digits slant, from the digits' boxes.
+
+    Args:
+        boxes: float array of shape (n, 4): left, top, right, bottom in pixels.
+
+    Returns:
+        As `measure_slope`.
+    """
+    return measure_slope((boxes[:, :2] + boxes[:, 2:]) / 2, _measure_heights(boxes))
+
+
+def measure_offsets(
+    sign_boxes: np.ndarray, digit_boxes: np.ndarray, slope: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Measure where signs are relative to digits.
+
+    Args:
+        sign_boxes: float array of shape (m, 4): left, top, right, bottom in pixels.
+        digit_boxes: float array of shape (n, 4).
+        slope: radians by which lines of digits go down to the right.
+
+    Returns:
+        Three float arrays of shape (m, n): gap along the row between sign and digit, in heights of
+        the digit; -1 where the digit is to the left of the sign, 1 where it is to its right; and
+        by how much the sign's middle is below the digit's, in heights of the digit.
+    """
+    middles = [(boxes[:, :2] + boxes[:, 2:]) / 2 for boxes in (sign_boxes, digit_boxes)]
+    widths = [boxes[:, 2] - boxes[:, 0] for boxes in (sign_boxes, digit_boxes)]
+    heights = digit_boxes[:, 3] - digit_boxes[:, 1]
+    across, down = np.moveaxis(middles[1] - middles[0][:, None], 2, 0)
+    along = across * np.cos(slope) + down * np.sin(slope)
+    off_row = across * np.sin(slope) - down * np.cos(slope)
+    gaps = (abs(along) - (widths[0][:, None] + widths[1]) / 2) / heights
+    return gaps, np.where(along < 0, -1.0, 1.0), off_row / heights
+
+
+def group_rows(boxes: np.ndarray, slope: float | None = None) -> list[list[int]]:
     """Group digits into rows.
 
     Args:
         boxes: float array of shape (n, 4): left, top, right, bottom in pixels.
+        slope: radians by which rows go down to the right; None to measure it.
 
     Returns:
         Rows from top to bottom, each a list of indices of its digits from left to right.
     """
     if not len(boxes):
         return []
-    sizes = boxes[:, 2:] - boxes[:, :2]
-    heights = np.maximum(sizes[:, 1], 0.6 * sizes[:, 0])
+    angle = measure_page_slope(boxes) if slope is None else slope
+    heights = _measure_heights(boxes)
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-    angle = measure_slope(centres, heights)
     across = centres @ [np.cos(angle), np.sin(angle)]
     down = centres @ [-np.sin(angle), np.cos(angle)]
     rows: list[list[int]] = []
@@ -97,58 +145,151 @@ def group_rows(boxes: np.ndarray) -> list[list[int]]:
     return sorted(rows, key=lambda row: down[row].mean())
 
 
-def make_lines(boxes: np.ndarray) -> Lines:
-    """Arrange digits in lines, and the digits of a line in numbers.
+def make_lines(
+    boxes: np.ndarray,
+    signs: Sequence[str] = (),
+    sign_boxes: np.ndarray | None = None,
+    slope: float | None = None,
+) -> Lines:
+    """Arrange digits and signs in lines, and those of a line in numbers and signs between them.
 
     Numbers that are far apart in a row are lines of their own, unless numbers stand in columns.
 
     Args:
-        boxes: float array of shape (n, 4): left, top, right, bottom in pixels.
+        boxes: float array of shape (n, 4): left, top, right, bottom of each digit in pixels.
+        signs: which sign each of m signs is, none if there are no digits.
+        sign_boxes: float array of shape (m, 4); None if there are no signs.
+        slope: radians by which lines go down to the right; None to measure it.
 
     Returns:
-        The lines in reading order.
+        The lines in reading order. Indices from n on are those of signs.
     """
     boxes = np.asarray(boxes, float).reshape(-1, 4)
-    height = np.median(boxes[:, 3] - boxes[:, 1]) if len(boxes) else 1.0
-    rows = group_rows(boxes)
+    if not len(boxes):
+        return []
+    if slope is None:
+        slope = measure_page_slope(boxes)
+    height = np.median(boxes[:, 3] - boxes[:, 1])
+    rows = group_rows(boxes, slope)
+    texts = [""] * len(boxes) + list(signs)
+    if len(signs) and sign_boxes is not None:
+        rows = _insert_signs(rows, boxes, sign_boxes, slope)
+        boxes = np.concatenate([boxes, sign_boxes])
 
     def measure_gap(one: int, other: int) -> float:
-        sizes = boxes[[one, other], 2:] - boxes[[one, other], :2]
-        apart = np.abs(boxes[other] - boxes[one]).reshape(2, 2).mean(axis=0)
+        width = (boxes[[one, other], 2] - boxes[[one, other], 0]).mean()
+        offsets = (boxes[other] - boxes[one]).reshape(2, 2)
+        if texts[one] or texts[other]:  # signs stand higher or lower than digits
+            along = offsets.mean(axis=0) @ [np.cos(slope), np.sin(slope)]
+            return float((along - width) / height)
+        apart = np.abs(offsets).mean(axis=0)
         # Distance along the line between their middles, minus the width of the digits on it.
         steepness = min(1.0, apart[0] / max(apart[1], 1e-9))
-        return float((np.hypot(*apart) - steepness * sizes[:, 0].mean()) / height)
+        return float((np.hypot(*apart) - steepness * width) / height)
 
-    gaps = [measure_gap(*pair) for row in rows for pair in itertools.pairwise(row)]
-    widest_inside = _measure_widest_inside(gaps)
-    split = [_split(row, measure_gap, widest_inside) for row in rows]
-    if _stand_in_columns(boxes, split, height):
+    def has_digits(parts: list[list[int]]) -> bool:
+        return any(texts[index] == "" for part in parts for index in part)
+
+    pairs = [pair for row in rows for pair in itertools.pairwise(row)]
+    between_digits = [pair for pair in pairs if texts[pair[0]] == texts[pair[1]] == ""]
+    widest_inside = _measure_widest_inside([measure_gap(*pair) for pair in between_digits])
+    split = [_split(row, texts, measure_gap, widest_inside) for row in rows]
+    if _stand_in_columns(boxes, texts, split, height):
         return split
     lines: Lines = []
-    for numbers in split:
-        lines.append([numbers[0]])
-        for one, other in itertools.pairwise(numbers):
-            if measure_gap(one[-1], other[0]) > WIDEST_SPACE:
+    for parts in split:
+        lines.append([parts[0]])
+        for one, other in itertools.pairwise(parts):
+            if measure_gap(one[-1], other[0]) > WIDEST_SPACE and has_digits(lines[-1]):
                 lines.append([])
             lines[-1].append(other)
+        if not has_digits(lines[-1]):
+            lines[-2:] = [lines[-2] + lines[-1]]
     return lines
 
 
-def _split(
-    row: list[int], measure_gap: Callable[[int, int], float], widest_inside: float
+def _measure_heights(boxes: np.ndarray) -> np.ndarray:
+    sizes = boxes[:, 2:] - boxes[:, :2]
+    return np.maximum(sizes[:, 1], 0.6 * sizes[:, 0])
+
+
+def _insert_signs(
+    rows: list[list[int]], boxes: np.ndarray, sign_boxes: np.ndarray, slope: float
 ) -> list[list[int]]:
-    """Split a row into numbers where a gap is wider than gaps inside numbers are."""
-    numbers = [[row[0]]]
-    for one, other in itertools.pairwise(row):
-        if measure_gap(one, other) > widest_inside:
-            numbers.append([])
-        numbers[-1].append(other)
-    return numbers
+    """Insert each sign into the row of the nearest digit, with indices that follow the digits'."""
+    gaps, _, drops = measure_offsets(sign_boxes, boxes, slope)
+    nearest = (np.maximum(gaps, 0) + abs(drops)).argmin(axis=1)
+    both = np.concatenate([boxes, sign_boxes])
+    across = (both[:, :2] + both[:, 2:]) / 2 @ [np.cos(slope), np.sin(slope)]
+    return [
+        sorted(
+            row + [len(boxes) + sign for sign, digit in enumerate(nearest) if digit in row],
+            key=lambda index: across[index],
+        )
+        for row in rows
+    ]
 
 
-def _stand_in_columns(boxes: np.ndarray, rows: Lines, height: float) -> bool:
+def _split(
+    row: list[int],
+    texts: Sequence[str],
+    measure_gap: Callable[[int, int], float],
+    widest_inside: float,
+) -> list[list[int]]:
+    """Split a row into numbers and the signs between them.
+
+    Digits are of one number unless the gap between them is wider than gaps inside numbers are.
+    """
+    gaps = [np.inf, *(measure_gap(*pair) for pair in itertools.pairwise(row)), np.inf]
+    named = [None, *(texts[index] for index in row), None]
+    parts = [[row[0]]]
+    for place in range(1, len(row)):
+        if named[place] == named[place + 1] == "":
+            is_joined = gaps[place] <= widest_inside
+        else:
+            is_joined = _belongs_right(named, gaps, place - 1) or _belongs_left(named, gaps, place)
+        if not is_joined:
+            parts.append([])
+        parts[-1].append(row[place])
+    return parts
+
+
+def _belongs_left(named: Sequence[str | None], gaps: Sequence[float], place: int) -> bool:
+    """Whether a symbol is a sign that is part of the number to its left.
+
+    Args:
+        named: None, the symbols of a row ("" for a digit, else which sign it is), None.
+        gaps: before the first symbol, between the symbols and after the last, in digit heights.
+        place: of the symbol, counted from 0.
+    """
+    left, sign, right = named[place : place + 3]
+    if sign == "%":
+        return left == "" and gaps[place] <= WIDEST_BEFORE_PERCENT
+    is_inside = left == right == "" and max(gaps[place : place + 2]) <= WIDEST_BESIDE
+    return is_inside and sign in (".", ",", "/", ":")
+
+
+def _belongs_right(named: Sequence[str | None], gaps: Sequence[float], place: int) -> bool:
+    """Whether a symbol is a sign that is part of the number to its right, as `_belongs_left`."""
+    left, sign, right = named[place : place + 3]
+    gap_left, gap_right = gaps[place : place + 2]
+    if sign in ("-", "+") and right in ("", ".", ","):
+        if left not in ("", ")", "%"):
+            return gap_right <= WIDEST_AFTER_PREFIX
+        is_far = gap_left >= max(FAR_BEFORE_PREFIX, TIMES_BEFORE_PREFIX * gap_right)
+        return is_far and gap_right <= WIDEST_BESIDE
+    starts_number = sign in (".", ",") and (left != "" or gap_left > WIDEST_BESIDE)
+    if starts_number and right == "":
+        return gap_right <= WIDEST_AFTER_POINT
+    return sign != "%" and _belongs_left(named, gaps, place)
+
+
+def _stand_in_columns(boxes: np.ndarray, texts: Sequence[str], rows: Lines, height: float) -> bool:
     """Whether most numbers have one in another row above or below them, as in a table."""
-    middles = [[boxes[number][:, [0, 2]].mean() for number in row] for row in rows]
+    middles = [
+        [boxes[part][:, [0, 2]].mean() for part in row if any(not texts[index] for index in part)]
+        for row in rows
+    ]
     aligned = []
     for index, row in enumerate(middles):
         others = np.array([x for other in middles[:index] + middles[index + 1 :] for x in other])

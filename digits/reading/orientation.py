@@ -8,23 +8,20 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from digits.networks import Classifier, Detections, Detector
-from digits.reading import layout
-from digits.reading.detect import Pyramid, measure_contrast, select_written
-from digits.reading.recognize import prepare, recognize
-from digits.transforms import to_mnist
+from digits.networks import Detections, Detector
+from digits.networks.detector import TURNED
+from digits.reading.detect import detect, measure_contrasts
+from digits.symbols import DIGITS
 
-MAX_JUDGED = 50  # digits
 MIN_CONFIDENCE = 0.6  # of a digit: below it does not count
-# The unmodified view is chosen unless another is clearly better. A score and a mean confidence
-# above these show that ink is dark; the score is a little more than that of one confident digit.
-CLEAR_SCORE, CLEAR_CONFIDENCE = 1.1, 0.85
-UNMODIFIED_BONUS = 1.1  # factor of the score of the unmodified view
-# A score and a mean confidence above these, of digits in rows, show that a page is upright.
-UPRIGHT_SCORE, UPRIGHT_CONFIDENCE = 4, 0.95
-# Below this score of the unmodified view, another must score twice as much: on a page that lies on
-# its side, many marks look like digits.
-FEW_SCORE = 1.5
+# The ink is dark if so many digits are detected with that mean confidence: light ink is not tried.
+CLEAR_WEIGHT, CLEAR_CONFIDENCE = 1.1, 0.85
+# A page is turned for so many times the weight of the digits that are upright, and for at least
+# the weight of a confident digit.
+MIN_RATIO, MIN_WEIGHT = 2.0, 0.5
+# From this weight of upright digits on a page is not tried in another orientation unless its digits
+# look turned.
+CLEARLY_UPRIGHT = 0.6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +30,7 @@ class View:
 
     Attributes:
         is_inverted: with light and dark exchanged.
-        turns: quarter turns anticlockwise: 0, 1 or 3.
+        turns: quarter turns anticlockwise, 0 to 3.
     """
 
     is_inverted: bool
@@ -55,7 +52,9 @@ class View:
         """
         height, width = shape
         left, top, right, bottom = boxes.T
-        if self.turns == 1:
+        if self.turns == 2:
+            left, top, right, bottom = width - right, height - bottom, width - left, height - top
+        elif self.turns == 1:
             left, top, right, bottom = width - bottom, left, width - top, right
         elif self.turns == 3:
             left, top, right, bottom = top, height - right, bottom, height - left
@@ -63,94 +62,90 @@ class View:
         return np.clip(turned, 0, [width, height, width, height])
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Judgement:
-    """How well digits are detected in a view.
+    """What the detections on a page say of its orientation.
 
     Attributes:
-        score: sum over the digits of a weight from 0 (uncertain) to 1 (confident), larger for
-            digits in rows.
-        confidence: mean probability of the digits, 0 if there are none.
-        share_in_rows: share of the digits whose nearest one is beside them, not above or below.
-        contrast: by how much their ink is darker than the paper, 0 to 1, median; 0 if there are
-            none.
+        weights: float array of shape (4,): number of digits that are upright after 0, 1, 2 or 3
+            quarter turns anticlockwise, those of low confidence counted less or not at all.
+        confidence: mean confidence of all digits, 0 if there are none.
+        contrast: sum over the digits of weight times contrast.
     """
 
-    score: float
+    weights: np.ndarray
     confidence: float
-    share_in_rows: float
     contrast: float
 
 
 def choose_view(
-    page: np.ndarray, detector: Detector, classifier: Classifier
-) -> tuple[View, Pyramid]:
-    """Choose the view with the highest score of its detections, coarse ones where these are clear.
+    page: np.ndarray, detector: Detector, turns: int | None = None
+) -> tuple[View, np.ndarray, Detections]:
+    """Choose the view in which a page is read, and detect what is on it.
+
+    The detector tells digits on a page that lies on its side or upside down from upright ones, so
+    the page is shown to it once, and again only where it is to be turned, or may have light ink.
 
     Args:
         page: float32 array of shape (height, width), 0 black to 1 white.
         detector: of digits.
-        classifier: of digits.
+        turns: quarter turns anticlockwise after which the page is upright, if that is known.
 
     Returns:
-        The view, and the pyramid of the page in it.
+        The view, the page in it, and the detections there.
     """
-    is_inverted = _looks_inverted(page)
-    pyramids: dict[View, Pyramid] = {}
-    judgements: dict[View, Judgement] = {}
-    for view in (View(False, 0), View(True, 0)):
-        pyramids[view] = Pyramid(detector, view.apply(page))
-        judgements[view] = judged = judge(pyramids[view], pyramids[view].coarse())
-        is_clear = judged.confidence > CLEAR_CONFIDENCE and judged.score > CLEAR_SCORE
-        if not view.is_inverted and not is_inverted and is_clear:
+    looks_inverted, start = _looks_inverted(page), 0 if turns is None else turns
+    tried: list[tuple[View, np.ndarray, Detections, Judgement]] = []
+    for is_inverted in (False, True):
+        view = View(is_inverted, start)
+        viewed = view.apply(page)
+        found = detect(detector, viewed)
+        judged = judge(viewed, found)
+        tried.append((view, viewed, found, judged))
+        is_clear = judged.weights.sum() > CLEAR_WEIGHT and judged.confidence > CLEAR_CONFIDENCE
+        if is_clear and not looks_inverted:
             break  # ink is dark, as in nearly all photos
-    if not any(_is_clearly_upright(judged) for judged in judgements.values()):
-        for view in (View(is_inverted, 1), View(is_inverted, 3)):
-            pyramids[view] = Pyramid(detector, view.apply(page))
-        # On coarse copies small digits are not found. The detector alone takes some digits on
-        # their side for others; the classifier seldom agrees.
-        judgements = {
-            view: judge(pyramid, pyramid.full(), classifier) for view, pyramid in pyramids.items()
-        }
-    # The texture of paper looks like many faint digits where light and dark are exchanged.
-    most_contrast = max(judged.contrast for judged in judgements.values()) or 1.0
-    scores = {
-        view: judged.score * judged.contrast / most_contrast for view, judged in judgements.items()
-    }
-    unmodified = scores[View(False, 0)]
-    scores[View(False, 0)] = max(UNMODIFIED_BONUS * unmodified, min(2 * unmodified, FEW_SCORE))
-    best = max(scores, key=lambda view: scores[view])
-    best = best if scores[best] else View(is_inverted, 0)
-    return best, pyramids[best]
+    # Where both have digits, or what looks like some, ink has more contrast than paper's texture.
+    view, viewed, found, judged = max(
+        tried, key=lambda each: (each[3].contrast, each[0].is_inverted == looks_inverted)
+    )
+    if turns is not None:
+        return view, viewed, found
+    best, most = (view, viewed, found), max(MIN_RATIO * judged.weights[0], MIN_WEIGHT)
+    more = int(judged.weights.argmax())
+    if judged.weights[more] > most:
+        others: tuple[int, ...] = (more,)
+    else:
+        others = (1, 2, 3) if judged.weights[0] < CLEARLY_UPRIGHT else ()
+    for other in others:
+        turned = View(view.is_inverted, other)
+        turned_page = turned.apply(page)
+        turned_found = detect(detector, turned_page)
+        # The same digits must be upright then.
+        weight = judge(turned_page, turned_found).weights[0]
+        if weight > most:
+            best, most = (turned, turned_page, turned_found), weight
+    return best
 
 
-def judge(pyramid: Pyramid, found: Detections, classifier: Classifier | None = None) -> Judgement:
-    """Judge the digits that are detected on a page in a view.
+def judge(page: np.ndarray, found: Detections) -> Judgement:
+    """Judge a page's orientation by what was detected on it.
 
     Args:
-        pyramid: of the page in that view.
+        page: float32 array of shape (height, width), dark ink on light paper.
         found: detections on it.
-        classifier: to ask too what the digits are; None for the detector alone.
     """
-    digits = select_written(pyramid.page, found)[:MAX_JUDGED]
-    probabilities = digits.probabilities
-    if classifier:
-        inks = [to_mnist.cut_out(pyramid.page, box) for box in digits.boxes]
-        probabilities = recognize(classifier, prepare(inks), probabilities).probabilities
-    confidences = digits.scores * probabilities.max(axis=1, initial=0)
-    in_rows = layout.measure_rows(digits.boxes)
-    # Confident digits count more: marks on a page that lies on its side give many uncertain ones.
-    weights = np.maximum((confidences - MIN_CONFIDENCE) / (1 - MIN_CONFIDENCE), 0) ** 3
-    score = float(weights.sum() * (1 + in_rows) / 1.5)
-    if not len(digits):
-        return Judgement(score, 0.0, in_rows, 0.0)
-    contrasts = [measure_contrast(pyramid.page, box) for box in digits.boxes]
-    return Judgement(score, float(confidences.mean()), in_rows, float(np.median(contrasts)))
-
-
-def _is_clearly_upright(judged: Judgement) -> bool:
-    is_confident = judged.score > UPRIGHT_SCORE and judged.confidence > UPRIGHT_CONFIDENCE
-    return is_confident and judged.share_in_rows >= 0.5
+    labels = found.labels
+    is_digit = (labels < len(DIGITS)) | (labels >= TURNED)
+    found, labels = found[is_digit], labels[is_digit]
+    confidences = found.scores * found.probabilities.max(axis=1, initial=0)
+    counted = np.maximum((confidences - MIN_CONFIDENCE) / (1 - MIN_CONFIDENCE), 0) ** 2
+    turns = np.maximum(labels - TURNED + 1, 0)
+    return Judgement(
+        np.bincount(turns, counted, minlength=4),
+        float(confidences.mean()) if len(found) else 0.0,
+        float((counted * measure_contrasts(page, found.boxes)).sum()),
+    )
 
 
 def _looks_inverted(page: np.ndarray) -> bool:

@@ -1,26 +1,35 @@
-"""Reads the digits on a photo of a page: detects them, recognizes each, arranges them in lines."""
+"""Reads a photo of a page: detects digits and signs, recognizes each, arranges them in lines."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from digits.networks import Classifier, Detector, load_classifier, load_detector
-from digits.reading import layout
+from digits.mnist import NUM_CLASSES
+from digits.networks import Classifier, Detections, Detector, load_classifier, load_detector
+from digits.reading import layout, signs
 from digits.reading.detect import select_written
 from digits.reading.enlarge import enlarge
 from digits.reading.orientation import choose_view
 from digits.reading.photos import Photo, load_photo
 from digits.reading.recognize import prepare, recognize
-from digits.reading.results import Digit, Line, Number, Page
+from digits.reading.results import Digit, Line, Number, Page, Sign
+from digits.symbols import SIGNS, SYMBOLS
 from digits.transforms import to_mnist
 
-MIN_PROBABILITY = 0.45  # that there is a digit and that it is the most likely one
+# That there is a digit or sign, and that it is the most likely one.
+MIN_PROBABILITY = 0.45
+SURE_SIGN = 0.8  # from this probability on a sign is sure
+# Share of the signs in a detection's probabilities: it is a sign from the first on, and between the
+# other two it is not sure, whichever it is.
+SIGN_SHARE, DOUBTFUL_SHARES = 0.5, (0.25, 0.75)
+TURNS = (0, 90, 180, 270)  # degrees anticlockwise by which a photo may be turned
 
 
 class Reader:
-    """Reads photos of handwritten digits, also light on dark, and of pages that lie on their side.
+    """Reads photos of handwritten digits and signs, also light on dark and turned by quarters.
 
     Attributes:
         detector: tells where digits are.
@@ -37,11 +46,13 @@ class Reader:
         self.detector = load_detector() if detector is None else detector
         self.classifier = load_classifier() if classifier is None else classifier
 
-    def read(self, photo: Photo | np.ndarray | str | Path) -> Page:
+    def read(self, photo: Photo | np.ndarray | str | Path, turn: int | None = None) -> Page:
         """Read a photo.
 
         Args:
             photo: a photo; or its pixels, a uint8 array of shape (height, width, 3); or its file.
+            turn: degrees anticlockwise after which the photo is upright: 0, 90, 180 or 270; None to
+                find out.
 
         Returns:
             What was read on it, boxes in pixels of the photo. It has no lines if there are no
@@ -49,34 +60,100 @@ class Reader:
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: the file is not an image, damaged, or too large.
+            ValueError: the file is not an image, damaged, or too large; or `turn` is another.
         """
+        if turn not in (None, *TURNS):
+            raise ValueError(f"received turn={turn!r}, expected 0, 90, 180, 270 or None")
         if isinstance(photo, np.ndarray):
             photo = Photo(photo)
         elif not isinstance(photo, Photo):
             photo = load_photo(photo)
         enlarged = enlarge(photo.grey())
-        view, pyramid = choose_view(enlarged.page, self.detector, self.classifier)
-        found = select_written(pyramid.page, pyramid.full())
-        inks = [to_mnist.cut_out(pyramid.page, box) for box in found.boxes]
-        recognized = recognize(self.classifier, prepare(inks), found.probabilities)
+        view, page, found = choose_view(
+            enlarged.page, self.detector, None if turn is None else turn // 90
+        )
+        found = _take_symbols(select_written(page, found))
+        shares = found.probabilities[:, NUM_CLASSES:].sum(axis=1)
+        is_doubtful = (shares > DOUBTFUL_SHARES[0]) & (shares < DOUBTFUL_SHARES[1])
+        is_sign = shares >= SIGN_SHARE
+
+        def to_photo(boxes: np.ndarray) -> np.ndarray:
+            return enlarged.to_photo(view.turn_back(boxes, enlarged.page.shape))
+
+        boxes, digits = self._recognize(
+            page, found[~is_sign], is_doubtful[~is_sign], to_photo(found.boxes[~is_sign])
+        )
+        slope = layout.measure_page_slope(boxes)
+        detected = _name_signs(found[is_sign], is_doubtful[is_sign])
+        selected = signs.select(detected, boxes, slope)
+        symbols: list[Digit | Sign] = [*digits]
+        symbols += _make_signs(selected, to_photo(selected.boxes))
+        lines = layout.make_lines(boxes, selected.texts.tolist(), selected.boxes, slope)
+        made = tuple(Line(tuple(_make_part(part, symbols) for part in line)) for line in lines)
+        return Page(photo.name, photo.scale, made, view.turns, view.is_inverted)
+
+    def _recognize(
+        self,
+        page: np.ndarray,
+        found: Detections,
+        is_doubtful: np.ndarray,
+        photo_boxes: np.ndarray,
+    ) -> tuple[np.ndarray, list[Digit]]:
+        """Recognize the detected digits; returns the probable ones' boxes on the page, and them."""
+        inks = [to_mnist.cut_out(page, box) for box in found.boxes]
+        detected = found.probabilities[:, :NUM_CLASSES]
+        detected = detected / np.maximum(detected.sum(axis=1, keepdims=True), 1e-9)
+        recognized = recognize(self.classifier, prepare(inks), detected)
         probabilities = found.scores * recognized.probabilities.max(axis=1, initial=0)
         ranked = np.argsort(-recognized.probabilities, axis=1)
-        boxes = enlarged.to_photo(view.turn_back(found.boxes, enlarged.page.shape))
+        kept = np.flatnonzero(probabilities > MIN_PROBABILITY)
         digits = [
             Digit(
                 label=int(ranked[index, 0]),
                 probability=float(probabilities[index]),
-                is_sure=bool(recognized.is_sure[index]),
+                is_sure=bool(recognized.is_sure[index] and not is_doubtful[index]),
                 runner_up=int(ranked[index, 1]),
-                box=tuple(boxes[index].tolist()),
+                box=tuple(photo_boxes[index].tolist()),
                 image=recognized.images[index],
             )
-            for index in range(len(found))
+            for index in kept
         ]
-        kept = np.flatnonzero(probabilities > MIN_PROBABILITY)
-        lines = tuple(
-            Line(tuple(Number(tuple(digits[kept[index]] for index in row)) for row in numbers))
-            for numbers in layout.make_lines(found.boxes[kept])
+        return found.boxes[kept], digits
+
+
+def _take_symbols(found: Detections) -> Detections:
+    """Leave out the classes that are no symbols: probabilities of shape (n, len(SYMBOLS))."""
+    of_symbols = found.probabilities[:, : len(SYMBOLS)]
+    sums = of_symbols.sum(axis=1)
+    return Detections(found.boxes, found.scores * sums, of_symbols / sums[:, None])
+
+
+def _name_signs(found: Detections, is_doubtful: np.ndarray) -> signs.Signs:
+    """Name the detected signs; returns the probable ones."""
+    of_signs = found.probabilities[:, NUM_CLASSES:]
+    probabilities = found.scores * of_signs.max(axis=1, initial=0)
+    named = signs.Signs(
+        texts=np.array(list(SIGNS))[of_signs.argmax(axis=1)],
+        probabilities=probabilities,
+        is_sure=(probabilities >= SURE_SIGN) & ~is_doubtful,
+        boxes=found.boxes,
+    )
+    return named[probabilities > MIN_PROBABILITY]
+
+
+def _make_signs(selected: signs.Signs, photo_boxes: np.ndarray) -> list[Sign]:
+    return [
+        Sign(
+            text=str(selected.texts[index]),
+            probability=float(selected.probabilities[index]),
+            is_sure=bool(selected.is_sure[index]),
+            box=tuple(photo_boxes[index].tolist()),
         )
-        return Page(photo.name, photo.scale, lines, view.turns, view.is_inverted)
+        for index in range(len(selected))
+    ]
+
+
+def _make_part(indices: Sequence[int], symbols: Sequence[Digit | Sign]) -> Number | Sign:
+    """Make a number of symbols, or take the sign that stands alone."""
+    chosen = tuple(symbols[index] for index in indices)
+    return chosen[0] if len(chosen) == 1 and isinstance(chosen[0], Sign) else Number(chosen)

@@ -1,8 +1,10 @@
-"""What was read on a photo: a page of lines, of numbers, of digits."""
+"""What was read on a photo: a page of lines, of numbers and signs, of digits."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
+import re
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,11 @@ import numpy as np
 Box = tuple[float, float, float, float]
 # Of a table of numbers, the keys of the rows of `Page.to_rows`.
 COLUMNS = (
-    "file", "line", "number", "text", "probability", "is_sure", "left", "top", "right", "bottom",
+    "file", "line", "number", "text", "value", "probability", "is_sure",
+    "left", "top", "right", "bottom",
 )  # fmt: skip
+# Signs between the numbers of a line that are written without a blank before or after them.
+NO_BLANK_BEFORE, NO_BLANK_AFTER = (".", ",", "%", ")"), ("(",)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -35,55 +40,113 @@ class Digit:
     box: Box
     image: np.ndarray
 
+    @property
+    def text(self) -> str:
+        """Its label as text."""
+        return str(self.label)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sign:
+    """A sign on a photo: a decimal point, a plus, a bracket.
+
+    Attributes:
+        text: which sign it is, one of `digits.symbols.SIGNS`.
+        probability: that there is a sign, and that it is this one.
+        is_sure: whether the detector gives it a high probability where such a sign can stand.
+        box: left, top, right and bottom edge in pixels of the photo.
+    """
+
+    text: str
+    probability: float
+    is_sure: bool
+    box: Box
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Number:
-    """Adjacent digits, from left to right; at least one."""
+    """Adjacent digits and the signs that belong to them, such as "-3.75", from left to right.
 
-    digits: tuple[Digit, ...]
+    Attributes:
+        symbols: at least one digit among them.
+    """
+
+    symbols: tuple[Digit | Sign, ...]
+
+    @property
+    def digits(self) -> tuple[Digit, ...]:
+        """Its digits, without signs."""
+        return tuple(symbol for symbol in self.symbols if isinstance(symbol, Digit))
 
     @property
     def text(self) -> str:
-        """Its digits, such as "042"."""
-        return "".join(str(digit.label) for digit in self.digits)
+        """Its symbols, such as "042", "-3.75", "50%" or "24/11/2026"."""
+        return "".join(symbol.text for symbol in self.symbols)
 
     @property
-    def value(self) -> int:
-        """The whole number that its digits make."""
-        return int(self.text)
+    def value(self) -> int | float | None:
+        """The number that its text stands for, as `parse_value` returns."""
+        return parse_value(self.text)
 
     @property
     def box(self) -> Box:
-        """The smallest box around all its digits, in pixels of the photo."""
-        lefts, tops, rights, bottoms = zip(*(digit.box for digit in self.digits), strict=True)
+        """The smallest box around all its symbols, in pixels of the photo."""
+        lefts, tops, rights, bottoms = zip(*(symbol.box for symbol in self.symbols), strict=True)
         return min(lefts), min(tops), max(rights), max(bottoms)
 
     @property
     def probability(self) -> float:
-        """The lowest probability of its digits."""
-        return min(digit.probability for digit in self.digits)
+        """The lowest probability of its symbols."""
+        return min(symbol.probability for symbol in self.symbols)
 
     @property
     def is_sure(self) -> bool:
-        """Whether all its digits are sure."""
-        return all(digit.is_sure for digit in self.digits)
+        """Whether all its symbols are sure."""
+        return all(symbol.is_sure for symbol in self.symbols)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Line:
-    """Numbers on one line, from left to right; at least one."""
+    """Numbers on one line and the signs between them, from left to right.
 
-    numbers: tuple[Number, ...]
+    Attributes:
+        parts: at least one number among them.
+    """
+
+    parts: tuple[Number | Sign, ...]
 
     @property
     def text(self) -> str:
-        """Its numbers with a space between them, such as "12 30 42"."""
-        return " ".join(number.text for number in self.numbers)
+        """Its parts with blanks between them, such as "12 + 30 = 42" or "2 × (3.5 - 1)"."""
+        text = ""
+        for part in self.parts:
+            is_tight = part.text in NO_BLANK_BEFORE or text.endswith(NO_BLANK_AFTER)
+            text += part.text if is_tight or not text else f" {part.text}"
+        return text
+
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        """Its numbers, from left to right."""
+        return tuple(part for part in self.parts if isinstance(part, Number))
+
+    @property
+    def symbols(self) -> tuple[Digit | Sign, ...]:
+        """All its digits and signs, from left to right."""
+        return tuple(
+            symbol
+            for part in self.parts
+            for symbol in (part.symbols if isinstance(part, Number) else (part,))
+        )
 
     @property
     def digits(self) -> tuple[Digit, ...]:
         """The digits of all its numbers, from left to right."""
-        return tuple(digit for number in self.numbers for digit in number.digits)
+        return tuple(symbol for symbol in self.symbols if isinstance(symbol, Digit))
+
+    @property
+    def signs(self) -> tuple[Sign, ...]:
+        """Its signs, those inside numbers too, from left to right."""
+        return tuple(symbol for symbol in self.symbols if isinstance(symbol, Sign))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -94,7 +157,7 @@ class Page:
         photo_name: name of the photo's file, "" where it came from none.
         scale: pixels of the file to a pixel of the photo, as in `Photo`.
         lines: in reading order; none if there are no digits.
-        turns: quarter turns anticlockwise after which the page is upright: 0, 1 or 3.
+        turns: quarter turns anticlockwise after which the page is upright: 0, 1, 2 or 3.
         is_inverted: whether its ink is lighter than its paper, as chalk on a blackboard is.
     """
 
@@ -115,9 +178,35 @@ class Page:
         return tuple(number for line in self.lines for number in line.numbers)
 
     @property
+    def symbols(self) -> tuple[Digit | Sign, ...]:
+        """The digits and signs of all its lines, in reading order."""
+        return tuple(symbol for line in self.lines for symbol in line.symbols)
+
+    @property
     def digits(self) -> tuple[Digit, ...]:
         """The digits of all its lines, in reading order."""
         return tuple(digit for line in self.lines for digit in line.digits)
+
+    @property
+    def signs(self) -> tuple[Sign, ...]:
+        """The signs of all its lines, in reading order."""
+        return tuple(sign for line in self.lines for sign in line.signs)
+
+    @property
+    def turned(self) -> int:
+        """Degrees anticlockwise by which the photo was turned for reading: 0, 90, 180 or 270."""
+        return 90 * self.turns
+
+    @property
+    def note(self) -> str:
+        """What was done to the photo for reading, in words; "" for nothing."""
+        notes = []
+        if self.turned:
+            direction = "" if self.turned == 180 else " anticlockwise"
+            notes.append(f"read turned by {self.turned}°{direction}")
+        if self.is_inverted:
+            notes.append("light ink on dark paper")
+        return ", ".join(notes)
 
     def summary(self) -> str:
         """Count its digits in words: "14 digits in 3 lines", "no digits found"."""
@@ -130,24 +219,32 @@ class Page:
         """Export it as plain values, ready for JSON.
 
         Returns:
-            dict of `file`, the photo's name, and `lines`: dicts of `text` and `digits`, which are
-            dicts of `label`, `probability`, `is_sure` and `box` ([left, top, right, bottom] in
-            pixels of the file).
+            dict of `file`, the photo's name, `turned` (degrees anticlockwise), `inverted` (whether
+            ink is lighter than paper) and `lines`: dicts of `text`, `numbers` (`text`, `value`,
+            `is_sure` and `box` each), `digits` (`label`, `probability`, `is_sure` and `box`) and
+            `signs` (`text`, `probability`, `is_sure` and `box`). A box is [left, top, right,
+            bottom] in pixels of the file.
         """
         return {
             "file": self.photo_name,
+            "turned": self.turned,
+            "inverted": self.is_inverted,
             "lines": [
                 {
                     "text": line.text,
-                    "digits": [
+                    "numbers": [
                         {
-                            "label": digit.label,
-                            "probability": round(digit.probability, 4),
-                            "is_sure": digit.is_sure,
-                            "box": self._to_file_pixels(digit.box),
+                            "text": number.text,
+                            "value": number.value,
+                            "is_sure": number.is_sure,
+                            "box": self._to_file_pixels(number.box),
                         }
-                        for digit in line.digits
+                        for number in line.numbers
                     ],
+                    "digits": [
+                        {"label": digit.label, **self._describe(digit)} for digit in line.digits
+                    ],
+                    "signs": [{"text": sign.text, **self._describe(sign)} for sign in line.signs],
                 }
                 for line in self.lines
             ],
@@ -158,8 +255,9 @@ class Page:
 
         Returns:
             A dict for each number, in reading order: `file`, `line` and `number` (both counted from
-            1), `text`, `probability` (the lowest of its digits), `is_sure` (whether all of them
-            are), `left`, `top`, `right` and `bottom` of its box in pixels of the file.
+            1), `text`, `value` (None for what is no plain number), `probability` (the lowest of its
+            symbols), `is_sure` (whether all of them are), `left`, `top`, `right` and `bottom` of
+            its box in pixels of the file.
         """
         rows = []
         for line_number, line in enumerate(self.lines, start=1):
@@ -171,6 +269,7 @@ class Page:
                         "line": line_number,
                         "number": number_number,
                         "text": number.text,
+                        "value": number.value,
                         "probability": round(number.probability, 4),
                         "is_sure": number.is_sure,
                         "left": left,
@@ -181,8 +280,41 @@ class Page:
                 )
         return rows
 
+    def _describe(self, symbol: Digit | Sign) -> dict[str, Any]:
+        return {
+            "probability": round(symbol.probability, 4),
+            "is_sure": symbol.is_sure,
+            "box": self._to_file_pixels(symbol.box),
+        }
+
     def _to_file_pixels(self, box: Box) -> list[float]:
         return [round(edge * self.scale, 1) for edge in box]
+
+
+def parse_value(text: str) -> int | float | None:
+    """Parse what is written as a plain number.
+
+    Args:
+        text: digits and signs, such as "042", "-14", "3.75" or "3,75".
+
+    Returns:
+        An int for a whole number, a float for one with a decimal point or comma. None for what is
+        no plain number ("24/11/2026", "08:45", "50%"), and for "1.234" and "1,234", which may have
+        a decimal point or comma or one that separates thousands. Where others in the same number
+        tell, as in "1,234.50" or "1.234.567", these are understood.
+    """
+    sign, unsigned = (-1 if text.startswith("-") else 1), re.sub(r"^[+-]", "", text)
+    if re.fullmatch(r"[1-9]\d{0,2}[.,]\d{3}", unsigned):
+        return None
+    for thousands, decimal in (",.", ".,"):
+        if re.fullmatch(rf"[1-9]\d{{0,2}}(\{thousands}\d{{3}})+(\{decimal}\d+)?", unsigned):
+            unsigned = unsigned.replace(thousands, "")
+    if re.fullmatch(r"\d+", unsigned):
+        return sign * int(unsigned)
+    if not re.fullmatch(r"\d*[.,]\d+", unsigned):
+        return None
+    value = sign * float(unsigned.replace(",", "."))
+    return value if math.isfinite(value) else None
 
 
 def printable(name: object) -> str:

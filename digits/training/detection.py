@@ -63,7 +63,8 @@ class SyntheticPages(keras.utils.PyDataset):
         rng = np.random.default_rng((self.seed, self.epoch, index))
         made = [pages.make_page(rng, self.strokes, self.labels) for _ in range(self.batch_size)]
         targets = [
-            make_targets(page.boxes, page.labels, page.visible, page.photo.shape) for page in made
+            make_targets(page.boxes, page.labels, page.sizes, page.visible, page.photo.shape)
+            for page in made
         ]
         return np.stack([page.photo for page in made])[..., None], np.stack(targets)
 
@@ -73,30 +74,36 @@ class SyntheticPages(keras.utils.PyDataset):
 
 
 def make_targets(
-    boxes: np.ndarray, labels: np.ndarray, visible: np.ndarray, shape: tuple[int, int]
+    boxes: np.ndarray,
+    labels: np.ndarray,
+    sizes: np.ndarray,
+    visible: np.ndarray,
+    shape: tuple[int, int],
 ) -> np.ndarray:
     """Make the outputs that the detector learns for a page.
 
     Args:
         boxes: floats of shape (n, 4): left, top, right, bottom in pixels.
-        labels: digits in the boxes, integers of shape (n,); above 10 for what may be detected or
-            not.
-        visible: floats of shape (n,), share of each digit's ink that is on the page.
+        labels: what is in the boxes, integers of shape (n,) below `BACKGROUND`; above for what may
+            be detected or not.
+        sizes: floats of shape (n,): longer side of a digit; of a sign, height of the digits beside
+            it; in pixels.
+        visible: floats of shape (n,), share of each one's ink that is on the page.
         shape: (height, width) of the page, multiples of 4 pixels.
 
     Returns:
-        float32 array of shape (height / 4, width / 4, 5). Of each cell: class (0-9, `BACKGROUND` or
-        `IGNORED`); centre of the box from that of the cell, across and down, in 8 pixels; logarithm
-        of its width and height over 24 pixels.
+        float32 array of shape (height / 4, width / 4, 5). Of each cell: class (up to `BACKGROUND`
+        or `IGNORED`); centre of the box from that of the cell, across and down, in 8 pixels;
+        logarithm of its width and height over 24 pixels.
     """
     rows, columns = shape[0] // CELL, shape[1] // CELL
     targets = np.zeros((rows, columns, 5), np.float32)
     targets[..., 0] = BACKGROUND
     nearest = np.full((rows, columns), np.inf)
     y, x = (np.indices((rows, columns)) + 0.5) * CELL
-    for (left, top, right, bottom), label, share in zip(boxes, labels, visible, strict=True):
+    for box, label, size, share in zip(boxes, labels, sizes, visible, strict=True):
+        left, top, right, bottom = box
         width, height = right - left, bottom - top
-        size = max(width, height)
         across, down = (left + right) / 2 - x, (top + bottom) / 2 - y
         if not SMALLEST * (1 - MARGIN) < size < LARGEST * (1 + MARGIN) or share < 0.5:
             continue

@@ -12,6 +12,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from digits import plotting
 from digits.networks import Detections
+from digits.networks.detector import TURNED
+from digits.symbols import DIGITS, SYMBOLS
 from digits.training.recipes import Recipe
 from digits.transforms import degrade, warp
 
@@ -155,7 +157,7 @@ def draw_history(
 def draw_detections(
     pages: np.ndarray, detections: Sequence[Detections], path: str | Path, num_columns: int = 4
 ) -> None:
-    """Draw pages with the digits detected on them.
+    """Draw pages with what is detected on them: digits, signs, and digits that are turned.
 
     Args:
         pages: float array of shape (n, height, width), 0 black to 1 white.
@@ -170,18 +172,16 @@ def draw_detections(
         axes.set_axis_off()
     for axes, page, found in zip(all_axes, pages, detections, strict=False):
         axes.imshow(page, cmap="gray", vmin=0, vmax=1)
-        labels = found.probabilities.argmax(axis=1)
-        for (left, top, right, bottom), label in zip(found.boxes, labels, strict=True):
+        for (left, top, right, bottom), label in zip(found.boxes, found.labels, strict=True):
             size = right - left, bottom - top
-            axes.add_patch(
-                Rectangle((left, top), *size, fill=False, edgecolor=plotting.BLUE, lw=1.2)
-            )
+            text, color = _describe_class(label)
+            axes.add_patch(Rectangle((left, top), *size, fill=False, edgecolor=color, lw=1.2))
             # Kept on the page if its box reaches beyond: elsewhere it would seem another page's.
             axes.text(
                 np.clip(left, 0, page.shape[1] - LABEL_SIZE[0]),
                 max(top, LABEL_SIZE[1]),
-                str(label),
-                color=plotting.BLUE,
+                text,
+                color=color,
                 fontsize=8,
                 fontweight="bold",
                 va="bottom",
@@ -189,5 +189,14 @@ def draw_detections(
                 in_layout=False,  # a label beyond the edge would move the pages apart
             )
         axes.set(xlim=(-0.5, page.shape[1] - 0.5), ylim=(page.shape[0] - 0.5, -0.5))
-    figure.suptitle("Synthetic pages of the validation set, and the digits detected", fontsize=12)
+    title = "Synthetic pages of the validation set, and what is detected: digits (blue), signs\n"
+    title += "(vermillion), and digits on pages to be turned by so many degrees (grey)"
+    figure.suptitle(title, fontsize=11)
     plotting.save(figure, path)
+
+
+def _describe_class(label: int) -> tuple[str, str]:
+    """Text and colour of a class of the detector."""
+    if label >= TURNED:
+        return f"{90 * (label - TURNED + 1)}°", plotting.GREY
+    return SYMBOLS[label], plotting.BLUE if label < len(DIGITS) else plotting.VERMILLION

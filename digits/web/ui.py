@@ -26,6 +26,9 @@ EXAMPLES = {
     "blackboard.jpg": "A blackboard",
     "sideways.jpg": "A page on its side",
 }
+AUTOMATIC = "automatic"
+# Degrees anticlockwise by which a photo is turned, None for whichever way is read best.
+TURNS: dict[str, int | None] = {AUTOMATIC: None, "0°": 0, "90°": 90, "180°": 180, "270°": 270}
 MAX_WAITING = 64  # requests in the queue; with more, the last would wait too long
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 # Gradio's copy button takes the text box's label for itself (6.31).
@@ -52,11 +55,11 @@ class PhotoAnswer:
     """What the Photo tab shows of a photo, in the order of its components.
 
     Attributes:
-        marked: uint8 array of shape (height, width, 3), the photo with a box at each digit.
+        marked: uint8 array of shape (height, width, 3), the photo with a box at each symbol.
         summary: a sentence.
         text: the lines.
         csv: a table of the numbers.
-        json: lines and digits.
+        json: lines, numbers, digits and signs.
         stem: of the names of files that are downloaded.
     """
 
@@ -95,16 +98,29 @@ def open_photo(file: Mapping[str, Any] | None, stored: Path) -> Photo:
         raise ValueError(f"{name} is no longer on the server: upload it again") from None
 
 
-def read_photo(photo: Photo, reader: Reader) -> PhotoAnswer:
-    """Read a photo and prepare what the page shows."""
-    page = reader.read(photo)
+def parse_turn(choice: object) -> int | None:
+    """Look up a choice of `TURNS`; Gradio passes on whatever a program sends.
+
+    Raises:
+        ValueError: it is no such choice.
+    """
+    for name, degrees in TURNS.items():
+        if choice == name:
+            return degrees
+    raise ValueError(f"Received the turn {str(choice)[:20]!r}, expected one of {', '.join(TURNS)}")
+
+
+def read_photo(photo: Photo, reader: Reader, turn: int | None = None) -> PhotoAnswer:
+    """Read a photo, as `Reader.read` does, and prepare what the page shows."""
+    page = reader.read(photo, turn)
     table = io.StringIO()
     writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(page.to_rows())
-    num_unsure = sum(not digit.is_sure for digit in page.digits)
+    num_unsure = sum(not symbol.is_sure for symbol in page.symbols)
     summary = page.summary().capitalize()
-    summary += f", {num_unsure} of them not sure (dashed boxes)." if num_unsure else "."
+    summary += f", not sure of {num_unsure} (dashed boxes)." if num_unsure else "."
+    summary += f" {page.note[0].upper()}{page.note[1:]}." if page.note else ""
     return PhotoAnswer(
         marked=figures.mark(photo, page),
         summary=summary,
@@ -145,13 +161,13 @@ def build(reader: Reader, classifiers: Mapping[str, Classifier], stored: Path) -
         made = answers.make_answers(reading, thresholds)
         return {name: answer.to_dict() for name, answer in made.items()}
 
-    def answer_photo(file):
+    def answer_photo(file, turn=AUTOMATIC):
         """Read a photo of a page: the photo with boxes, a summary, text, CSV, JSON, a name."""
         yield PhotoAnswer().outputs()  # so that the last photo's answer does not stay
         if file is not None:
             with _friendly_errors():
-                photo = open_photo(file, stored)
-            yield read_photo(photo, reader).outputs()
+                photo, degrees = open_photo(file, stored), parse_turn(turn)
+            yield read_photo(photo, reader, degrees).outputs()
 
     title = "Handwritten digits"
     with gr.Blocks(
@@ -200,18 +216,21 @@ def _build_photo_tab(answer_photo) -> None:
                 label="Photo of a page: upload, paste or take one",
                 height=420,
             )
+            turn = gr.Radio(
+                list(TURNS), value=AUTOMATIC, label="Turn the photo anticlockwise", elem_id="turn"
+            )
             examples = [str(files.shipped("examples") / name) for name in EXAMPLES]
             gr.Examples(
                 examples, photo, label="Example photos", example_labels=list(EXAMPLES.values())
             )
         with gr.Column(min_width=320):
             marked = gr.Image(
-                label="Detected digits",
+                label="Detected digits and signs",
                 format="jpeg",
                 height=420,
                 interactive=False,
                 buttons=["download", "fullscreen"],
-                alt_text="The photo, with a box and a label at each digit",
+                alt_text="The photo, with a box and its text at each digit and sign",
             )
             summary = gr.Textbox(label="Summary", lines=1, interactive=False)
             lines = gr.Textbox(
@@ -227,9 +246,10 @@ def _build_photo_tab(answer_photo) -> None:
                 for kind, content in (("txt", lines), ("csv", table), ("json", described)):
                     button = gr.Button(f"Download {kind.upper()}", min_width=90, size="md")
                     button.click(None, [content, stem], js=DOWNLOAD % kind, **PRIVATE)
-    photo.change(
+    gr.on(
+        [photo.change, turn.input],
         answer_photo,
-        photo,
+        [photo, turn],
         [marked, summary, lines, table, described, stem],
         preprocess=False,
         show_progress="minimal",

@@ -21,15 +21,15 @@ def folder(tmp_path):
 
 
 def test_the_released_detector_is_measured(run_main, tmp_path, folder, monkeypatch):
-    monkeypatch.setattr(train_detector, "MEASURED_PAGES", 2)
+    monkeypatch.setattr(train_detector, "MEASURED_PAGES", 4)
     done = run_main(SCRIPT, "--photos", folder, "--results-file", "scores.json")
     assert done.returncode == 0, done.stderr
     assert "multi: 0 of 3 digits detected, 0 too many, on 1 photos" in done.stdout
     results = json.loads((tmp_path / "scores.json").read_text())
     total = results["detection"]["digits"]
     assert total["num_true"] > 5
-    assert total["recall"] > 0.6
-    assert total["precision"] > 0.6
+    assert total["recall"] > 0.5
+    assert total["precision"] > 0.5
     assert results["photos"] == [
         {"kind": "multi", "photos": 1, "digits": 3, "missing": 3, "surplus": 0}
     ]

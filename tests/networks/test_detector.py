@@ -5,8 +5,8 @@ import pytest
 
 from digits.keras_quietly import keras
 from digits.networks import Detections, Detector, load_detector, storage
-from digits.networks.detector import BACKGROUND, CELL, PADDING, STRIDE
-from digits.networks.detector_model import LocalContrastNormalization
+from digits.networks.detector import BACKGROUND, CELL, NUM_DETECTED, PADDING, STRIDE, TURNED
+from digits.networks.detector_model import NUM_OUTPUTS, LocalContrastNormalization
 
 
 class OneCell:
@@ -17,11 +17,12 @@ class OneCell:
 
     def __call__(self, pages):
         self.pages = pages
-        cells = np.zeros((1, pages.shape[1] // CELL, pages.shape[2] // CELL, 15), np.float32)
+        shape = (1, pages.shape[1] // CELL, pages.shape[2] // CELL, NUM_OUTPUTS)
+        cells = np.zeros(shape, np.float32)
         cells[..., BACKGROUND] = 20
         cells[0, self.row, self.column, BACKGROUND] = 0
         cells[0, self.row, self.column, 7] = 20
-        cells[0, self.row, self.column, 11:] = self.coded
+        cells[0, self.row, self.column, BACKGROUND + 1 :] = self.coded
         return cells
 
 
@@ -59,13 +60,14 @@ def test_what_lies_beside_the_page_is_no_detection(row, column):
 
 
 def test_detections_are_put_together_and_chosen_like_rows():
-    one = Detections(np.ones((2, 4)), np.array([0.5, 0.9]), np.eye(10)[:2])
+    one = Detections(np.ones((2, 4)), np.array([0.5, 0.9]), np.eye(NUM_DETECTED)[[1, TURNED]])
     both = Detections.concatenate([one, one])
     assert len(both) == 4
-    assert both[both.scores > 0.6].probabilities.argmax(axis=1).tolist() == [1, 1]
+    assert both[both.scores > 0.6].labels.tolist() == [TURNED, TURNED]
     none = Detections.concatenate([])
+    assert none.labels.tolist() == []
     assert (none.boxes.shape, none.scores.shape, none.probabilities.shape) == (
-        (0, 4), (0,), (0, 10)
+        (0, 4), (0,), (0, NUM_DETECTED)
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from digits.networks import storage
-from digits.reading import Digit, Line, Number, Page, command
+from digits.reading import Digit, Line, Number, Page, Sign, command, reader
 from tests.conftest import ROOT, make_bomb
 
 NOTE = ROOT / "examples" / "note.jpg"
@@ -36,6 +36,35 @@ def test_digits_that_are_not_sure_are_named():
     lines = Line((Number(digits),)), Line((Number(digits[:1]), Number(digits[:1])))
     page = Page("a.png", 1.0, lines, turns=0, is_inverted=False)
     assert command.format_lines(page) == "  17   (not sure: 7 60%, or 1)\n  1 1\n"
+
+
+def test_signs_that_are_not_sure_are_named():
+    image = np.zeros((28, 28), np.float32)
+    digit = Digit(1, 0.99, True, 7, (0, 0, 9, 20), image)
+    point, times = (Sign(text, 0.55, False, (0, 0, 9, 9)) for text in ".×")
+    line = Line((Number((digit, point, digit)), times, Number((digit,))))
+    page = Page("a.png", 1.0, (line,), turns=0, is_inverted=False)
+    assert command.format_lines(page) == "  1.1 × 1   (not sure: . 55%; × 55%)\n"
+
+
+def test_what_was_done_to_a_photo_is_said():
+    page = Page("a.png", 1.0, (), turns=1, is_inverted=True)
+    notes = "read turned by 90° anticlockwise, light ink on dark paper"
+    assert command.describe(page) == f"no digits found, {notes}"
+    page = Page("a.png", 1.0, (), turns=0, is_inverted=False)
+    assert command.describe(page) == "no digits found"
+
+
+def test_a_photo_is_turned_as_the_flag_says(digits_read, monkeypatch, tmp_path):
+    def read(self, photo, turn):
+        return Page(photo.name, 1.0, (), turns=turn // 90, is_inverted=False)
+
+    monkeypatch.setattr(reader.Reader, "read", read)
+    result = digits_read(NOTE, "--turn", "270", "--results-file", "r.json")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "note.jpg: no digits found, read turned by 270° anticlockwise\n" in result.stdout
+    (written,) = json.loads((tmp_path / "r.json").read_text())
+    assert written["turned"] == 270
 
 
 def test_photos_called_alike_get_figures_of_their_own():
@@ -64,12 +93,14 @@ def test_photos_are_read_drawn_and_written(digits_read, tmp_path):
     texts = [line["text"] for line in results[1]["lines"]]
     for text in texts:
         assert f"  {text}" in result.stdout
+    numbers = [number for line in results[1]["lines"] for number in line["numbers"]]
     digit = results[1]["lines"][0]["digits"][0]
     assert set(digit) == {"label", "probability", "is_sure", "box"}
     with open(tmp_path / "n.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == command.COLUMNS
-    assert [row["text"] for row in rows] == [number for text in texts for number in text.split()]
+    assert [row["text"] for row in rows] == [number["text"] for number in numbers]
+    assert [int(row["value"]) for row in rows[:3]] == [12, 30, 42]
     assert float(rows[0]["left"]) == digit["box"][0]
     for name in ("empty", "note"):
         with Image.open(tmp_path / "plots" / f"{name}_reading.png") as figure:
@@ -133,6 +164,7 @@ def test_status_is_two_where_nothing_can_be_read(digits_read, tmp_path, names):
         ([""], "empty name"),
         ([NOTE, "--csv", "n.txt"], "ending in .csv"),
         ([NOTE, "--model", "huge"], "invalid choice"),
+        ([NOTE, "--turn", "45"], "invalid choice: 45 (choose from 0, 90, 180, 270)"),
         ([NOTE, "--model-path", "gone.keras"], "gone.keras does not exist"),
         ([NOTE, "--csv", "text.jpg/n.csv"], "cannot write"),
     ],

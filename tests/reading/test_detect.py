@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from digits.networks import Detections, load_detector, storage
-from digits.networks.detector import LARGEST, SMALLEST
+from digits.networks.detector import LARGEST, NUM_DETECTED, SMALLEST, TURNED
 from digits.reading import detect
-from digits.reading.detect import Pyramid
+from digits.symbols import SYMBOLS
 
 
 class Oracle:
@@ -23,7 +23,7 @@ class Oracle:
         for number in np.flatnonzero((sizes >= SMALLEST) & (sizes <= LARGEST)):
             box = self.boxes[number] * scale
             boxes = box + np.array([0, -1, 1])[:, None]
-            probabilities = np.eye(10)[[self.labels[number]] * 3]
+            probabilities = np.eye(NUM_DETECTED)[[self.labels[number]] * 3]
             said.append(Detections(boxes, np.array([0.99, 0.98, 0.98]), probabilities))
         return Detections.concatenate(said)
 
@@ -31,10 +31,10 @@ class Oracle:
 def test_digits_are_detected_where_they_are():
     boxes = [[40, 40, 60, 70], [64, 40, 84, 70], [200, 100, 206, 130]]
     page = np.zeros((480, 640), np.float32)
-    found = Pyramid(Oracle(boxes, [7, 7, 1], page.shape), page).full()
+    found = detect.detect(Oracle(boxes, [7, 7, 1], page.shape), page)
     order = np.argsort(found.boxes[:, 0])
     assert found.boxes[order] == pytest.approx(np.array(boxes), abs=0.5)
-    assert found.probabilities.argmax(axis=1)[order].tolist() == [7, 7, 1]
+    assert found.labels[order].tolist() == [7, 7, 1]
     assert found.probabilities.sum(axis=1) == pytest.approx(np.ones(3))
     assert found.scores.tolist() == [0.99] * 3
 
@@ -43,16 +43,16 @@ def test_digits_are_detected_where_they_are():
 def test_digits_of_any_size_are_detected_once(height):
     boxes = [[100, 50, 100 + height / 2, 50 + height]]
     page = np.zeros((480, 640), np.float32)
-    found = Pyramid(Oracle(boxes, [5], page.shape), page).full()
+    found = detect.detect(Oracle(boxes, [5], page.shape), page)
     assert found.boxes == pytest.approx(np.array(boxes), rel=0.05)
-    assert found.probabilities.argmax(axis=1).tolist() == [5]
+    assert found.labels.tolist() == [5]
 
 
 def test_digits_of_huge_pages_are_detected_on_a_smaller_copy():
     page = np.zeros((2000, 3000), np.float32)
     boxes = [[1000, 1000, 1050, 1080]]
     oracle = Oracle(boxes, [5], page.shape)
-    assert Pyramid(oracle, page).full().boxes == pytest.approx(np.array(boxes), abs=3)
+    assert detect.detect(oracle, page).boxes == pytest.approx(np.array(boxes), abs=3)
     assert max(oracle.scales) ** 2 * page.size < detect.MAX_PIXELS
 
 
@@ -63,35 +63,20 @@ def test_a_page_too_small_for_digits_has_none(shape):
         Oracle(np.zeros((0, 4)), [], shape),
         load_detector(storage.RELEASED_MODELS / "detector.keras"),
     ):
-        found = Pyramid(detector, page).full()
+        found = detect.detect(detector, page)
         assert (found.boxes.shape, found.scores.shape) == ((0, 4), (0,))
-        assert found.probabilities.shape == (0, 10)
-
-
-def test_the_detector_is_asked_once_at_each_scale():
-    page = np.zeros((960, 960), np.float32)
-    boxes = [[100, 100, 120, 130], [300, 300, 500, 600]]
-    oracle = Oracle(boxes, [1, 2], page.shape)
-    pyramid = Pyramid(oracle, page)
-    coarse = pyramid.coarse()
-    assert coarse.probabilities.argmax(axis=1).tolist() == [2]  # the small digit needs more pixels
-    assert oracle.scales and max(oracle.scales) ** 2 * page.size < detect.COARSE_PIXELS
-    assert len(pyramid.full()) == 2
-    assert len(oracle.scales) == len(set(oracle.scales))
-    asked = len(oracle.scales)
-    assert len(pyramid.coarse()) == 1 and len(pyramid.full()) == 2
-    assert len(oracle.scales) == asked
+        assert found.probabilities.shape == (0, NUM_DETECTED)
 
 
 def test_digits_that_cannot_be_larger_are_not_looked_for():
     page = np.zeros((80, 120), np.float32)
     oracle = Oracle([[10, 5, 50, 75]], [3], page.shape)
-    assert len(Pyramid(oracle, page, largest_digit=80).full()) == 1
+    assert len(detect.detect(oracle, page, largest_digit=80)) == 1
     assert oracle.scales == [1, 0.5]
 
 
 def make_detections(boxes, scores, labels):
-    return Detections(np.array(boxes, float), np.array(scores), np.eye(10)[labels])
+    return Detections(np.array(boxes, float), np.array(scores), np.eye(NUM_DETECTED)[labels])
 
 
 def test_boxes_that_overlap_much_are_fused_by_their_scores():
@@ -106,7 +91,7 @@ def test_boxes_that_overlap_much_are_fused_by_their_scores():
 def test_boxes_that_overlap_a_little_are_suppressed_by_the_surer_one():
     boxes = [[10, 10, 30, 50], [18, 10, 38, 50], [28, 10, 48, 50]]
     found = detect.fuse(make_detections(boxes, [0.7, 0.8, 0.9], labels=[1, 2, 3]))
-    assert found.probabilities.argmax(axis=1).tolist() == [3, 2]
+    assert found.labels.tolist() == [3, 2]
     assert found.boxes.tolist() == [boxes[2], boxes[1]]
 
 
@@ -114,7 +99,7 @@ def test_boxes_inside_a_surer_one_are_suppressed():
     boxes = [[10, 10, 50, 90], [15, 15, 25, 35]]
     for scores, kept in (([0.9, 0.8], [1]), ([0.8, 0.9], [2, 1])):
         found = detect.fuse(make_detections(boxes, scores, labels=[1, 2]))
-        assert found.probabilities.argmax(axis=1).tolist() == kept
+        assert found.labels.tolist() == kept
 
 
 def test_grain_far_fainter_or_smaller_than_the_writing_is_not_a_digit():
@@ -125,7 +110,7 @@ def test_grain_far_fainter_or_smaller_than_the_writing_is_not_a_digit():
         page[top:bottom, (left + right) // 2 :][:, :2] = 0.2 if index < 4 else 0.95
     kept = detect.select_written(page, make_detections(boxes, [0.99] * 5, range(5)))
     assert kept.boxes.tolist() == boxes[:3].tolist()
-    assert kept.probabilities.argmax(axis=1).tolist() == [0, 1, 2]
+    assert kept.labels.tolist() == [0, 1, 2]
 
 
 def test_doubtful_detections_are_not_digits():
@@ -135,3 +120,22 @@ def test_doubtful_detections_are_not_digits():
     kept = detect.select_written(page, make_detections(boxes, [0.8, 0.6], [1, 1]))
     assert kept.boxes.tolist() == boxes[:1]
     assert len(detect.select_written(page, make_detections(boxes, [0.5, 0.5], [1, 1]))) == 0
+
+
+def test_signs_are_kept_whatever_their_size_and_turned_digits_are_not():
+    page = np.ones((100, 200), np.float32)
+    boxes = [[10, 10, 30, 50], [40, 46, 44, 50], [60, 10, 80, 50], [100, 10, 120, 50]]
+    for left, top, right, bottom in boxes:
+        page[top:bottom, left + 1 : right - 1] = 0.2
+    point, slash = SYMBOLS.index("."), SYMBOLS.index("/")
+    found = make_detections(boxes, [0.95, 0.9, 0.85, 0.4], [1, point, TURNED + 1, slash])
+    kept = detect.select_written(page, found)
+    assert kept.labels.tolist() == [1, point]
+
+
+def test_what_may_be_a_digit_or_a_turned_one_is_doubtful():
+    page = np.ones((100, 100), np.float32)
+    page[10:50, 19:21] = 0.2
+    found = make_detections([[10, 10, 30, 50]], [0.99], [1])
+    found.probabilities[0, [1, TURNED]] = 0.6, 0.4
+    assert len(detect.select_written(page, found)) == 0

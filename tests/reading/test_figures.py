@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from digits import plotting
-from digits.reading import Digit, Line, Number, Page, Photo, figures
+from digits.reading import Digit, Line, Number, Page, Photo, Sign, figures
 
 
 def to_rgb(color):
@@ -39,6 +39,17 @@ def test_a_digit_that_is_not_sure_gets_a_dashed_orange_box():
     assert np.abs(np.diff(dashed.astype(int))).sum() > 10
 
 
+def test_a_sign_gets_a_box_of_another_colour_unless_it_is_not_sure():
+    for is_sure, color in ((True, plotting.GREEN), (False, plotting.VERMILLION)):
+        sign = Sign("×", 0.9, is_sure, (300, 400, 500, 700))
+        page = make_page(make_digit((10, 400, 200, 700)), sign)
+        marked = figures.mark(Photo(np.full((1000, 1200, 3), 200, np.uint8)), page)
+        side = (marked[400, 301:499] == to_rgb(color)).all(axis=1)
+        assert side.mean() == 1 if is_sure else 0.4 < side.mean() < 0.9
+        below = (marked[705:760, 300:340] == to_rgb(color)).all(axis=2)
+        assert below.sum() > 30  # its text
+
+
 @pytest.mark.parametrize(
     ("shape", "expected"),
     [((500, 250), (1000, 500)), ((1200, 800), (1200, 800)), ((3200, 1600), (1600, 800))],
@@ -71,6 +82,17 @@ def test_a_photo_is_drawn_with_its_boxes_labels_and_images(drawn, tmp_path, num_
     assert shown == ["7?", *["7"] * (min(num_digits, 60) - 1)][: min(num_digits, 60)]
     notes = [text.get_text() for text in axes.texts if "not sure" in text.get_text()]
     assert len(notes) == (num_digits > 0)
+
+
+def test_signs_are_drawn_with_their_text_on_the_photo(drawn, tmp_path):
+    sign, doubtful = (Sign(text, 0.9, text == ".", (42, 44, 46, 48)) for text in ".×")
+    page = make_page(make_digit((20, 10, 40, 50)), sign, doubtful)
+    figures.draw_page(Photo(np.full((60, 90, 3), 200, np.uint8)), page, tmp_path / "x.png", "x")
+    axes, *images = drawn[0].axes
+    assert [patch.get_linestyle() for patch in axes.patches] == ["-", "-", "--"]
+    assert [text.get_text() for text in axes.texts][:3] == ["7", ".", "×?"]
+    assert "not sure" in axes.texts[3].get_text()
+    assert [image.get_title() for image in images if image.images] == ["7"]
 
 
 def test_the_steps_of_reading_are_drawn(drawn, tmp_path):

@@ -117,3 +117,97 @@ def test_a_thousand_digits_are_arranged():
     corners = np.random.default_rng(0).uniform(0, 2000, (1000, 2))
     lines = layout.make_lines(np.concatenate([corners, corners + np.array([12, 20])], axis=1))
     assert sorted(i for line in lines for number in line for i in number) == list(range(1000))
+
+
+WIDTHS = {".": 3, ",": 4, "-": 12, "/": 10, ":": 4, "%": 18, "(": 6, ")": 6}
+
+
+def write(text, left=0.0, top=0.0, gap=2.0, blank=13.0):
+    """Boxes of symbols written one after the other, digits 12 wide and 20 high: (text, box)s."""
+    symbols = []
+    for symbol in text:
+        if symbol == " ":
+            left += blank
+            continue
+        width = WIDTHS.get(symbol, 12)
+        middle, height = {".": (18, 3), ",": (20, 7), "-": (10, 2)}.get(symbol, (10, 20))
+        box = [left, top + middle - height / 2, left + width, top + middle + height / 2]
+        symbols.append((symbol, box))
+        left += width + gap
+    return symbols
+
+
+def arrange(symbols, degrees=0):
+    """The texts of the parts of each line."""
+    symbols = sorted(symbols, key=lambda symbol: not symbol[0].isdecimal())
+    texts = [text for text, _ in symbols]
+    boxes = turn([box for _, box in symbols], degrees)
+    num_digits = sum(text.isdecimal() for text in texts)
+    lines = layout.make_lines(boxes[:num_digits], texts[num_digits:], boxes[num_digits:])
+    return [["".join(texts[index] for index in part) for part in line] for line in lines]
+
+
+@pytest.mark.parametrize("degrees", [-20, 0, 20])
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("12 + 30 = 42", "12 + 30 = 42"),
+        ("8×5+12-2", "8 × 5 + 12 - 2"),
+        ("12.50 3,75 .5", "12.50 3,75 .5"),
+        ("24/11/2026 08:45", "24/11/2026 08:45"),
+        ("-14", "-14"),
+        ("- 14", "-14"),
+        ("-   14", "- 14"),
+        ("7 × -14 = -98", "7 × -14 = -98"),
+        ("(-3.5+2)", "( -3.5 + 2 )"),
+        ("12  -14  +15", "12 -14 +15"),
+        ("12 - 14", "12 - 14"),
+        ("(12) - (3)", "( 12 ) - ( 3 )"),
+        ("50% -5%", "50% -5%"),
+        ("1, 2, 3", "1 , 2 , 3"),
+        ("12 / 30", "12 / 30"),
+        ("-.5", "-.5"),
+    ],
+)
+def test_signs_join_digits_to_numbers_or_separate_them(text, parts, degrees):
+    assert arrange(write(text), degrees) == [parts.split()]
+
+
+def test_a_number_is_joined_by_a_point_although_the_gap_there_is_wide():
+    apart = write("12", gap=2) + write(".", left=34) + write("50", left=46)
+    assert arrange(apart) == [["12.50"]]
+    assert arrange([symbol for symbol in apart if symbol[0] != "."]) == [["12", "50"]]
+
+
+def test_an_operator_keeps_numbers_on_one_line_that_would_be_far_apart_without_it():
+    symbols = write("12  +  30", blank=12)
+    assert arrange(symbols) == [["12", "+", "30"]]
+    assert arrange([symbol for symbol in symbols if symbol[0] != "+"]) == [["12"], ["30"]]
+
+
+def test_every_line_has_a_digit():
+    symbols = write("12") + write("-", left=70) + write(")", left=120)
+    assert arrange(symbols) == [["12", "-", ")"]]
+    assert arrange(write("(", left=0) + write("-", left=50) + write("12", left=100)) == [
+        ["(", "-", "12"]
+    ]
+
+
+def test_signs_go_into_the_row_of_the_nearest_digit():
+    symbols = write("1.5 + 2") + write("30 - 4.25", top=27) + write("6 = 6", top=54)
+    assert arrange(symbols) == [["1.5", "+", "2"], ["30", "-", "4.25"], ["6", "=", "6"]]
+
+
+def test_a_row_of_a_table_with_signs_stays_one_line():
+    cells = [["1.5", "-2", "30%"], ["4.5", "12", "7%"], ["0.25", "-14", "100%"]]
+    symbols = [
+        symbol
+        for row, texts in enumerate(cells)
+        for column, text in enumerate(texts)
+        for symbol in write(text, left=120 * column, top=40 * row)
+    ]
+    assert arrange(symbols) == cells
+
+
+def test_signs_alone_make_no_line():
+    assert layout.make_lines(np.zeros((0, 4)), ["-"], np.array([[0, 0, 9, 2]])) == []

@@ -1,107 +1,94 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from PIL import Image
 
-from digits.networks import Detections, load_classifier, load_detector, storage
+from digits.networks import Detections, load_detector, storage
+from digits.networks.detector import NUM_DETECTED, TURNED
 from digits.reading import load_photo, orientation
 from digits.reading.orientation import Judgement, View
+from digits.symbols import SYMBOLS
 from tests.conftest import ROOT
 
 
 @pytest.fixture(scope="module")
-def networks():
-    return (
-        load_detector(storage.RELEASED_MODELS / "detector.keras"),
-        load_classifier(storage.RELEASED_MODELS / "cnn.keras"),
-    )
+def detector():
+    return load_detector(storage.RELEASED_MODELS / "detector.keras")
 
 
-UPRIGHT, LIGHT, LEFT, RIGHT = View(False, 0), View(True, 0), View(False, 1), View(False, 3)
+UPRIGHT, LIGHT = View(False, 0), View(True, 0)
+LEFT, OVER, RIGHT = View(False, 1), View(False, 2), View(False, 3)
 
 
 @pytest.mark.parametrize(
-    ("scores", "chosen"),
+    ("weights", "chosen"),
     [
-        ({UPRIGHT: 12}, UPRIGHT),
-        ({UPRIGHT: 0.8, LEFT: 10}, LEFT),  # a mark on its side looks like a sure digit
-        ({UPRIGHT: 0.8, RIGHT: 1.1}, UPRIGHT),  # so it does where the page is upright
-        ({RIGHT: 0.9}, RIGHT),
-        ({UPRIGHT: 3, LEFT: 3.2}, UPRIGHT),
-        ({UPRIGHT: 2.5, LEFT: 2.9}, LEFT),
-        ({UPRIGHT: 0.3, LIGHT: 0.9}, LIGHT),
+        ({UPRIGHT: [12, 0, 0, 0]}, UPRIGHT),
+        ({UPRIGHT: [0.8, 5, 0, 0], LEFT: [9, 0, 0, 0]}, LEFT),
+        ({UPRIGHT: [0.8, 0, 5, 0], OVER: [9, 0, 0, 0]}, OVER),
+        ({UPRIGHT: [0, 0, 0, 0.8], RIGHT: [0.9, 0, 0, 0]}, RIGHT),
+        ({UPRIGHT: [0.8, 0, 0, 1.1], RIGHT: [2, 0, 0, 0]}, UPRIGHT),  # not twice as many
+        ({UPRIGHT: [0.7, 0.2, 0, 0], LEFT: [2, 0, 0, 0]}, UPRIGHT),  # nothing looks turned
+        ({UPRIGHT: [0.3, 0, 0, 0], LEFT: [2, 0, 0, 0], RIGHT: [3, 0, 0, 0]}, RIGHT),
+        ({UPRIGHT: [0.3, 0, 0, 0], LEFT: [0.4, 0, 0, 0]}, UPRIGHT),  # not even one
+        ({UPRIGHT: [1, 5, 0, 0], LEFT: [1.5, 0, 0, 0]}, UPRIGHT),  # where turned, not upright
+        ({UPRIGHT: [0.3, 0, 0, 0], LIGHT: [0.9, 0, 0, 0]}, LIGHT),
         ({}, UPRIGHT),
     ],
 )
-def test_a_page_is_turned_for_clearly_more_digits(monkeypatch, scores, chosen):
-    def judge(view, _found, _classifier=None):
-        return Judgement(scores.get(view, 0), 0.97, 0.5, contrast=0.5)
+def test_a_page_is_turned_for_clearly_more_digits(monkeypatch, weights, chosen):
+    def judge(view, _found):
+        here = np.array(weights.get(view, [0, 0, 0, 0]), float)
+        return Judgement(here, 0.97, here.sum())
 
-    # A view stands for the page in it, for its pyramid, and for the detections there.
+    # A view stands for the page in it, and for what is detected there.
     monkeypatch.setattr(View, "apply", lambda view, _page: view)
-    monkeypatch.setattr(View, "coarse", lambda view: view, raising=False)
-    monkeypatch.setattr(View, "full", lambda view: view, raising=False)
-    monkeypatch.setattr(orientation, "Pyramid", lambda _detector, view: view)
+    monkeypatch.setattr(orientation, "detect", lambda _detector, view: view)
     monkeypatch.setattr(orientation, "judge", judge)
     page = np.ones((9, 9), np.float32)
-    assert orientation.choose_view(page, None, None) == (chosen, chosen)
+    assert orientation.choose_view(page, None) == (chosen, chosen, chosen)
 
 
-def test_many_faint_marks_do_not_outweigh_a_digit_with_contrast(monkeypatch):
-    """The texture of paper looks like digits where light and dark are exchanged."""
-    judgements = {UPRIGHT: Judgement(0.9, 0.97, 0.5, 0.6), LIGHT: Judgement(3, 0.9, 0.5, 0.03)}
-    nothing = Judgement(0, 0, 0.5, 0)
-    monkeypatch.setattr(View, "apply", lambda view, _page: view)
-    monkeypatch.setattr(View, "coarse", lambda view: view, raising=False)
-    monkeypatch.setattr(View, "full", lambda view: view, raising=False)
-    monkeypatch.setattr(orientation, "Pyramid", lambda _detector, view: view)
-    monkeypatch.setattr(
-        orientation, "judge", lambda view, _found, _classifier=None: judgements.get(view, nothing)
-    )
-    assert orientation.choose_view(np.ones((9, 9), np.float32), None, None)[0] == UPRIGHT
+@pytest.mark.parametrize("turns", range(4))
+def test_a_given_orientation_is_kept(monkeypatch, turns):
+    monkeypatch.setattr(orientation, "detect", lambda _detector, _page: make_detections(9, 2, 0.9))
+    view, page, _ = orientation.choose_view(np.ones((90, 500), np.float32), None, turns)
+    assert view.turns == turns
+    assert page.shape == ((90, 500) if turns % 2 == 0 else (500, 90))
 
 
-def test_a_page_of_small_digits_stays_upright(networks):
-    """On a copy of few pixels digits of 20 pixels of a page 1,200 wide are not found."""
-    note = load_photo(ROOT / "examples" / "note.jpg")
-    small = Image.fromarray(note.pixels).convert("L")
-    small.thumbnail((300, 300))
-    page = np.full((900, 1200), np.median(np.asarray(small)) / 255, np.float32)
-    page[60 : 60 + small.height, 80 : 80 + small.width] = np.float32(small) / 255
-    view, _ = orientation.choose_view(page, *networks)
-    assert view == UPRIGHT
-
-
-def make_pyramid(num_digits, probability):
-    """A page with as many 0s in a row, of that probability."""
+def make_detections(num_digits, label, probability):
+    """As many digits in a row, of that label and probability."""
     boxes = np.array([[20.0 * i, 0, 20 * i + 10, 15] for i in range(num_digits)]).reshape(-1, 4)
-    probabilities = np.zeros((num_digits, 10))
-    probabilities[:, 0] = probability
-    detections = Detections(boxes, np.ones(num_digits), probabilities)
+    probabilities = np.zeros((num_digits, NUM_DETECTED))
+    probabilities[:, label] = probability
+    return Detections(boxes, np.ones(num_digits), probabilities)
+
+
+def judge(num_digits, label, probability):
     page = np.ones((15, 1000), np.float32)
-    page[:, ::10] = 0
-    return SimpleNamespace(page=page), detections
+    page[:, ::10] = 0.25
+    return orientation.judge(page, make_detections(num_digits, label, probability))
 
 
-def test_a_few_confident_digits_score_higher_than_many_uncertain_ones():
-    def score(num_digits, probability):
-        return orientation.judge(*make_pyramid(num_digits, probability)).score
+def test_a_few_confident_digits_weigh_more_than_many_uncertain_ones():
+    def weigh(num_digits, probability):
+        return judge(num_digits, 3, probability).weights[0]
 
-    assert score(3, 0.98) > 2 * score(12, 0.75) > 0
-    assert score(1, 1.0) == 1
-    assert score(50, 0.6) == score(0, 1.0) == 0
+    assert weigh(3, 0.98) > weigh(12, 0.75) > 0
+    assert weigh(1, 1.0) == 1
+    assert weigh(50, 0.6) == weigh(0, 1.0) == 0
 
 
-def test_a_judgement_says_how_sure_the_digits_are_and_whether_they_are_in_rows():
-    judged = orientation.judge(*make_pyramid(4, 0.9))
+def test_digits_say_how_a_page_is_turned_and_signs_do_not():
+    assert judge(4, TURNED + 2, 1.0).weights.tolist() == [0, 0, 0, 4]
+    judged = judge(4, 5, 0.9)
     assert judged.confidence == pytest.approx(0.9)
-    assert judged.share_in_rows == 1
-    assert judged.contrast == pytest.approx(1, abs=0.1)
-    assert orientation.judge(*make_pyramid(0, 1.0)) == Judgement(0, 0, 0.5, 0)
+    assert judged.contrast == pytest.approx(0.75 * judged.weights[0], rel=0.1)
+    for nothing in (judge(9, SYMBOLS.index("-"), 1.0), judge(0, 3, 1.0)):
+        assert (nothing.weights.tolist(), nothing.confidence) == ([0, 0, 0, 0], 0)
 
 
-@pytest.mark.parametrize("turns", [0, 1, 3])
+@pytest.mark.parametrize("turns", range(4))
 def test_boxes_are_turned_back(turns):
     page = np.zeros((30, 50), np.float32)
     page[5:9, 10:17] = 1
@@ -120,7 +107,7 @@ def test_an_inverted_view_exchanges_light_and_dark():
 
 @pytest.mark.parametrize("is_inverted", [False, True])
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.8])
-def test_paper_on_a_desk_is_not_taken_for_chalk(networks, is_inverted, share):
+def test_paper_on_a_desk_is_not_taken_for_chalk(detector, is_inverted, share):
     """The desk is dark, or light under dark paper; the digits show which is ink."""
     note = load_photo(ROOT / "examples" / "note.jpg")
     width = int(note.pixels.shape[1] * share)
@@ -129,13 +116,13 @@ def test_paper_on_a_desk_is_not_taken_for_chalk(networks, is_inverted, share):
     ))  # fmt: skip
     page = np.full((700, 900), 25 / 255, np.float32)
     page[60 : 60 + card.shape[0], 80 : 80 + card.shape[1]] = card / 255
-    view, _ = orientation.choose_view(1 - page if is_inverted else page, *networks)
+    view, _, _ = orientation.choose_view(1 - page if is_inverted else page, detector)
     assert view == View(is_inverted, 0)
 
 
 @pytest.mark.parametrize("is_inverted", [False, True])
-def test_without_a_sure_digit_the_ink_is_what_there_is_less_of(networks, is_inverted):
+def test_without_a_sure_digit_the_ink_is_what_there_is_less_of(detector, is_inverted):
     page = np.full((200, 300), 0.16, np.float32)
     page[50:52, 20:280] = 0.9
-    view, _ = orientation.choose_view(page if is_inverted else 1 - page, *networks)
+    view, _, _ = orientation.choose_view(page if is_inverted else 1 - page, detector)
     assert view == View(is_inverted, 0)

@@ -1,13 +1,16 @@
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from digits.networks import Classifier, load_classifier, load_detector, storage
+from digits.networks import Classifier, Detections, load_classifier, load_detector, storage
 from digits.reading import Photo, Reader, load_photo, reader
+from digits.reading.orientation import View
 from digits.reading.recognize import prepare, recognize
+from digits.symbols import SYMBOLS
 from digits.transforms import to_mnist
 from tests.conftest import ROOT
 
@@ -105,6 +108,93 @@ def test_boxes_of_a_page_on_its_side_are_on_the_photo_as_it_is(released, note, p
     for one, other in zip(upright, turned, strict=True):
         left, top, right, bottom = one.box
         assert other.box == pytest.approx((height - bottom, left, height - top, right), abs=4)
+
+
+def make_detections(*symbols):
+    """Detections of (left, width, probabilities of symbols), 20 pixels high."""
+    probabilities = np.zeros((len(symbols), len(SYMBOLS) + 3))
+    probabilities[:, -3:] = 0.01
+    for row, (_, _, shares) in zip(probabilities, symbols, strict=True):
+        for text, share in shares.items():
+            row[SYMBOLS.index(text)] = share
+    boxes = np.array([[left, 10, left + width, 30] for left, width, _ in symbols], float)
+    return Detections(boxes.reshape(-1, 4), np.full(len(symbols), 0.99), probabilities)
+
+
+@pytest.fixture
+def read_detections(monkeypatch):
+    """Read a page of 60x200 pixels on which symbols are detected; digits are taken for 1s."""
+    engine = types.SimpleNamespace(
+        probabilities=lambda images: np.tile(np.eye(10)[1] * 0.98 + 0.002, (len(images), 1)),
+        threshold=0.9,
+    )
+
+    def read(*symbols, view=None, **options):
+        found = make_detections(*symbols)
+        page = np.ones((60, 200), np.float32)
+        pyramid = types.SimpleNamespace(page=page, full=lambda: found)
+        chosen = []
+
+        def choose_view(page, detector, classifier, **keywords):
+            chosen.append(keywords)
+            return view or View(False, 0), pyramid
+
+        monkeypatch.setattr(reader, "choose_view", choose_view)
+        monkeypatch.setattr(reader, "select_written", lambda page, found: found)
+        photo = np.full((60, 200, 3), 255, np.uint8)
+        return Reader(object(), engine).read(photo, **options), chosen[0]
+
+    return read
+
+
+def test_signs_are_read_in_their_place(read_detections):
+    page, _ = read_detections(
+        (0, 12, {"1": 0.97}), (15, 12, {"+": 0.97}), (30, 12, {"1": 0.97}), (45, 6, {"/": 0.97}),
+        (54, 12, {"1": 0.97}),
+    )  # fmt: skip
+    assert page.text == "1 + 1/1"
+    assert [number.text for number in page.numbers] == ["1", "1/1"]
+    plus, slash = page.signs
+    assert plus.box == (15, 10, 27, 30) and slash.is_sure
+    assert plus.probability == pytest.approx(0.99)  # of the symbols, without the other classes
+
+
+@pytest.mark.parametrize(
+    ("shares", "text", "is_sure"),
+    [
+        ({"1": 0.9, "/": 0.1}, "111", True),
+        ({"1": 0.6, "/": 0.4}, "111", False),
+        ({"1": 0.3, "/": 0.7}, "1/1", False),
+        ({"1": 0.05, "/": 0.95}, "1/1", True),
+        ({"1": 0.42, "/": 0.3, "(": 0.28}, "11", True),  # a sign, but which one?
+    ],
+)
+def test_a_symbol_between_digit_and_sign_is_not_sure(read_detections, shares, text, is_sure):
+    page, _ = read_detections((0, 6, {"1": 1}), (8, 6, shares), (16, 6, {"1": 1}))
+    assert page.text == text
+    assert page.numbers[0].is_sure == is_sure
+
+
+def test_signs_of_an_impossible_size_are_dropped(read_detections):
+    page, _ = read_detections((0, 12, {"1": 1}), (20, 18, {".": 1}), (200, 9, {"+": 1}))
+    assert page.text == "1" and page.signs == ()
+    page, _ = read_detections((20, 18, {"+": 1}))
+    assert page.lines == ()
+
+
+def test_a_photo_is_turned_as_asked(read_detections):
+    page, keywords = read_detections((0, 12, {"1": 1}), (9, 12, {"+": 1}), turn=0)
+    assert keywords == {"turns": 0}
+    page, keywords = read_detections(
+        (0, 12, {"1": 1}), (15, 12, {"+": 1}), view=View(True, 1), turn=90
+    )
+    assert keywords == {"turns": 1}
+    assert (page.turns, page.is_inverted) == (1, True)
+    digit, plus = page.symbols
+    assert digit.box == (170, 0, 190, 12) and plus.box == (170, 15, 190, 27)
+    for turn in (45, 1, -90, 360, "90"):
+        with pytest.raises(ValueError, match="expected 0, 90, 180, 270 or None"):
+            read_detections(turn=turn)
 
 
 @pytest.mark.parametrize("change", ["darker", "smaller", "inverted", "shaded", "coloured"])

@@ -1,26 +1,43 @@
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 
-from digits.reading import Digit, Line, Number, Page
-from digits.reading.command import COLUMNS
+from digits.reading import Digit, Line, Number, Page, Sign
+from digits.reading.results import COLUMNS, parse_value
+from digits.symbols import SIGNS
 
 IMAGE = np.zeros((28, 28), np.float32)
 
 
 def make_number(text, left=0.0, **changes):
-    """A number whose digits are 10 pixels wide, 20 high and 12 apart; the last one is changed."""
-    digits = [
-        Digit(int(sign), 0.99, True, 0, (left + 12 * place, 5, left + 12 * place + 10, 25), IMAGE)
-        for place, sign in enumerate(text)
+    """A number whose symbols are 10 pixels wide, 20 high and 12 apart; the last one is changed."""
+    boxes = [(left + 12 * place, 5, left + 12 * place + 10, 25) for place in range(len(text))]
+    symbols = [
+        Digit(int(symbol), 0.99, True, 0, box, IMAGE)
+        if symbol.isdecimal()
+        else make_sign(symbol, box=box)
+        for symbol, box in zip(text, boxes, strict=True)
     ]
-    digits[-1] = dataclasses.replace(digits[-1], **changes)
-    return Number(tuple(digits))
+    symbols[-1] = dataclasses.replace(symbols[-1], **changes)
+    return Number(tuple(symbols))
 
 
-def make_page(*lines, scale=1.0, name="a.png"):
-    return Page(name, scale, tuple(Line(tuple(numbers)) for numbers in lines), 0, False)
+def make_sign(text, **changes):
+    return dataclasses.replace(Sign(text, 0.9, True, (3, 10, 8, 15)), **changes)
+
+
+def make_line(text):
+    """A line of parts that blanks separate in a text."""
+    return Line(
+        tuple(make_sign(part) if part in SIGNS else make_number(part) for part in text.split())
+    )
+
+
+def make_page(*lines, scale=1.0, name="a.png", turns=0, is_inverted=False):
+    lines = tuple(Line(tuple(numbers)) for numbers in lines)
+    return Page(name, scale, lines, turns, is_inverted)
 
 
 def test_a_number_sums_up_its_digits():
@@ -44,6 +61,101 @@ def test_a_page_has_its_text_in_reading_order():
     assert [number.value for number in page.numbers] == [12, 345, 7]
 
 
+def test_a_number_has_its_signs_in_their_place():
+    number = make_number("-3.75")
+    assert number.text == "-3.75" and number.value == -3.75
+    assert [digit.label for digit in number.digits] == [3, 7, 5]
+    doubtful = dataclasses.replace(number.symbols[2], probability=0.5, is_sure=False)
+    symbols = (*number.symbols[:2], doubtful, *number.symbols[3:])
+    assert (Number(symbols).probability, Number(symbols).is_sure) == (0.5, False)
+    percent = make_sign("%", box=(60, 3, 75, 26))
+    assert Number((*number.symbols[1:], percent)).box == (12, 3, 75, 26)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("12", 12),
+        ("042", 42),
+        ("3.75", 3.75),
+        ("3,75", 3.75),
+        ("12.50", 12.5),
+        ("3.0", 3.0),
+        (".5", 0.5),
+        ("-14", -14),
+        ("+14", 14),
+        ("-0,25", -0.25),
+        ("0.375", 0.375),
+        ("3.1416", 3.1416),
+        ("1234.567", 1234.567),
+        ("1,234.50", 1234.5),
+        ("-1.234,5", -1234.5),
+        ("1,234,567", 1234567),
+        ("1.234.567", 1234567),
+        # A decimal mark, or one between thousands?
+        ("1.234", None),
+        ("1,234", None),
+        ("24.11.2026", None),
+        ("1,23,456", None),
+        ("1,234.567,8", None),
+        ("0.123.456", None),
+        ("24/11/2026", None),
+        ("08:45", None),
+        ("50%", None),
+        ("--5", None),
+        ("1.", None),
+        ("9" * 400 + ".5", None),
+    ],
+)
+def test_values_are_those_of_plain_numbers(text, value):
+    parsed = parse_value(text)
+    assert parsed == value and type(parsed) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [
+        ("12 + 30 = 42", "12 + 30 = 42"),
+        ("8 × 5 + 12 - 2", "8 × 5 + 12 - 2"),
+        ("2 × ( 3.5 - 1 ) ÷ 4", "2 × (3.5 - 1) ÷ 4"),
+        ("( ( 12 ) + 3 )", "((12) + 3)"),
+        ("7 - -14", "7 - -14"),
+        ("1 , 2 , 3 .", "1, 2, 3."),
+        ("12 : 3", "12 : 3"),
+        ("20 50% 7 %", "20 50% 7%"),
+        ("- 5", "- 5"),
+        ("24/11/2026 08:45", "24/11/2026 08:45"),
+    ],
+)
+def test_a_line_is_written_with_blanks_where_people_write_them(parts, text):
+    assert make_line(parts).text == text
+
+
+def test_a_line_has_its_numbers_digits_and_signs_from_left_to_right():
+    line = make_line("12 + 3.5 = ( 8 )")
+    assert [number.text for number in line.numbers] == ["12", "3.5", "8"]
+    assert [sign.text for sign in line.signs] == ["+", ".", "=", "(", ")"]
+    assert [digit.label for digit in line.digits] == [1, 2, 3, 5, 8]
+    assert "".join(symbol.text for symbol in line.symbols) == "12+3.5=(8)"
+
+
+@pytest.mark.parametrize(
+    ("turns", "is_inverted", "note"),
+    [
+        (0, False, ""),
+        (1, False, "read turned by 90° anticlockwise"),
+        (2, False, "read turned by 180°"),
+        (3, True, "read turned by 270° anticlockwise, light ink on dark paper"),
+        (0, True, "light ink on dark paper"),
+    ],
+)
+def test_what_was_done_to_a_photo_is_said(turns, is_inverted, note):
+    page = make_page(turns=turns, is_inverted=is_inverted)
+    assert page.note == note
+    exported = page.to_dict()
+    assert (exported["turned"], exported["inverted"]) == (90 * turns, is_inverted)
+
+
 @pytest.mark.parametrize(
     ("lines", "summary"),
     [
@@ -58,33 +170,37 @@ def test_digits_and_lines_are_counted_in_words(lines, summary):
 
 def test_numbers_are_exported_as_rows_with_their_boxes():
     doubtful = make_number("345", left=24, probability=0.41238, is_sure=False)
-    rows = make_page([make_number("12"), doubtful], [make_number("7")], name="x/a.png").to_rows()
+    lines = [make_number("12"), make_sign("-"), doubtful], [make_number("7"), make_number("50%")]
+    rows = make_page(*lines, name="x/a.png").to_rows()
     assert all(tuple(row) == COLUMNS for row in rows)
     assert [tuple(row.values()) for row in rows] == [
-        ("x/a.png", 1, 1, "12", 0.99, True, 0, 5, 22, 25),
-        ("x/a.png", 1, 2, "345", 0.4124, False, 24, 5, 58, 25),
-        ("x/a.png", 2, 1, "7", 0.99, True, 0, 5, 10, 25),
+        ("x/a.png", 1, 1, "12", 12, 0.99, True, 0, 5, 22, 25),
+        ("x/a.png", 1, 2, "345", 345, 0.4124, False, 24, 5, 58, 25),
+        ("x/a.png", 2, 1, "7", 7, 0.99, True, 0, 5, 10, 25),
+        ("x/a.png", 2, 2, "50%", None, 0.9, True, 0, 5, 34, 25),
     ]
 
 
 def test_exported_boxes_are_in_pixels_of_the_file():
-    page = make_page([make_number("1", left=3)], scale=2.5)
-    assert page.to_dict() == {
+    symbols = (*make_number("2", left=3).symbols, make_sign("%", box=(13, 5, 23, 25)))
+    page = make_page([Number(symbols)], scale=2.5)
+    rest = {"is_sure": True, "box": [7.5, 12.5, 32.5, 62.5]}
+    percent = {"probability": 0.9, "is_sure": True, "box": [32.5, 12.5, 57.5, 62.5]}
+    exported = page.to_dict()
+    assert exported == {
         "file": "a.png",
+        "turned": 0,
+        "inverted": False,
         "lines": [
             {
-                "text": "1",
-                "digits": [
-                    {
-                        "label": 1,
-                        "probability": 0.99,
-                        "is_sure": True,
-                        "box": [7.5, 12.5, 32.5, 62.5],
-                    }
-                ],
+                "text": "2%",
+                "numbers": [{"text": "2%", "value": None, **rest, "box": [7.5, 12.5, 57.5, 62.5]}],
+                "digits": [{"label": 2, "probability": 0.99, **rest}],
+                "signs": [{"text": "%", **percent}],
             }
         ],
     }
+    assert json.loads(json.dumps(exported)) == exported
     (row,) = page.to_rows()
-    assert [row[edge] for edge in ("left", "top", "right", "bottom")] == [7.5, 12.5, 32.5, 62.5]
+    assert [row[edge] for edge in ("left", "top", "right", "bottom")] == [7.5, 12.5, 57.5, 62.5]
     assert page.digits[0].box == (3, 5, 13, 25)

@@ -6,6 +6,7 @@ import pytest
 import data
 from digits.keras_quietly import keras
 from digits.networks.batch_norm import FusedBatchNormalization
+from digits.networks.detector_model import NUM_OUTPUTS
 from digits.training import checkpoint, detection, detection_trainer, recipes
 
 
@@ -30,7 +31,7 @@ def make_set(tiny_data):
 def fit(make_set, tmp_path):
     """Train for three epochs; returns the network and its history."""
 
-    def fit(resume=False, learning_rate=1e-2, num_outputs=15):
+    def fit(resume=False, learning_rate=1e-2, num_outputs=NUM_OUTPUTS):
         keras.utils.set_random_seed(0)
         page = keras.Input((160, 160, 1))
         x = keras.layers.Conv2D(num_outputs, 4, 4)(page)
@@ -82,7 +83,7 @@ def test_a_resumed_training_ends_with_the_same_weights_to_the_bit(fit, monkeypat
     with pytest.raises(ValueError, match=r"with learning_rate 0\.01, received 0\.02"):
         fit(resume=True, learning_rate=0.02)
     with pytest.raises(ValueError, match="another network"):
-        fit(resume=True, num_outputs=20)
+        fit(resume=True, num_outputs=NUM_OUTPUTS + 1)
 
 
 def test_resuming_nothing_is_an_error(fit):

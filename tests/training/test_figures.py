@@ -8,6 +8,8 @@ from matplotlib.text import Text
 import data
 import model as models
 from digits.networks import Detections, batch_norm
+from digits.networks.detector import NUM_DETECTED, TURNED
+from digits.symbols import SYMBOLS
 from digits.training import RECIPES, diagram, figures
 
 
@@ -95,17 +97,21 @@ def test_augmentation_shows_images_beside_warped_and_degraded_copies(drawn, degr
 
 def test_detections_are_drawn_on_their_page(drawn):
     pages = np.stack([np.full((160, 160), grey) for grey in (0.2, 0.8)])
-    one = Detections(np.array([[10, 20, 30, 60]]), np.ones(1), np.eye(10)[[7]])
-    figures.draw_detections(pages, [Detections.concatenate([]), one], "unused")
+    boxes, labels = np.array([[10, 20, 30, 60]] * 3), [7, SYMBOLS.index("+"), TURNED + 2]
+    some = Detections(boxes, np.ones(3), np.eye(NUM_DETECTED)[labels])
+    figures.draw_detections(pages, [Detections.concatenate([]), some], "unused")
     none, page = drawn[0].axes[:2]
     assert (none.images[0].get_array() == 0.2).all()
     assert (list(none.patches), list(none.texts)) == ([], [])
-    assert [box.get_bbox().extents.tolist() for box in page.patches] == [[10, 20, 30, 60]]
-    assert [(text.get_text(), text.get_position()) for text in page.texts] == [("7", (10, 20))]
+    assert [box.get_bbox().extents.tolist() for box in page.patches] == [[10, 20, 30, 60]] * 3
+    assert [text.get_text() for text in page.texts] == ["7", "+", "270°"]
+    assert {text.get_position() for text in page.texts} == {(10, 20)}
 
 
 def test_the_label_of_a_box_beyond_the_page_stays_on_it(drawn):
-    beyond = Detections(np.array([[-9.0, -20.0, 30.0, 40.0]]), np.ones(1), np.eye(10)[[7]])
+    beyond = Detections(
+        np.array([[-9.0, -20.0, 30.0, 40.0]]), np.ones(1), np.eye(NUM_DETECTED)[[7]]
+    )
     figures.draw_detections(np.full((1, 160, 160), 0.5), [beyond], "unused")
     (text,) = drawn[0].axes[0].texts
     x, y = text.get_position()

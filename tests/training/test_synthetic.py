@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 import data
-from digits.networks.detector import BACKGROUND
+from digits.networks.detector import BACKGROUND, TURNED
+from digits.symbols import DIGITS, SIGNS, SYMBOLS
 from digits.training import detection
-from digits.training.synthetic import pages, photograph, strokes
+from digits.training.synthetic import marks, pages, photograph, strokes, texts
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +55,8 @@ def test_a_page_has_a_box_a_label_and_a_visible_share_for_each_digit(digits, see
     assert page.photo.shape == (160, 160)
     assert page.photo.dtype == np.float32
     assert 0 <= page.photo.min() <= page.photo.max() <= 1
-    assert len(page.boxes) == len(page.labels) == len(page.visible)
-    assert set(page.labels) <= {*range(10), pages.IGNORED}
+    assert len(page.boxes) == len(page.labels) == len(page.visible) == len(page.sizes)
+    assert set(page.labels) <= {*range(BACKGROUND), pages.IGNORED}
     assert (page.boxes[:, 2:] > page.boxes[:, :2]).all()
     assert ((page.visible >= 0) & (page.visible <= 1)).all()
 
@@ -88,25 +89,82 @@ def test_the_visible_share_of_a_digit_at_the_edge_is_measured(digits):
     assert 0.3 < writer.visible[0] < 0.7
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_on_a_page_that_lies_on_its_side_only_round_digits_are_kept_as_ambiguous(seed):
-    boxes = np.array([[10, 20, 30, 60]], np.float32)
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_on_a_turned_page_clear_digits_say_how_it_is_turned(turns):
+    boxes = np.array([[10, 20, 30, 60]] * 4, np.float32)
     photo = np.zeros((100, 160), np.float32)
     photo[20:60, 10:30] = 1
-    page = pages.SyntheticPage(photo, boxes, np.array([8]), np.ones(1))
-    turned = pages._lay_on_side(np.random.default_rng(seed), page)
+    labels = np.array([8, 4, SYMBOLS.index("+"), 6])
+    page = pages.SyntheticPage(photo, boxes, labels, np.full(4, 40.0), np.ones(4))
+    turned = pages._turn(page, turns)
     left, top, right, bottom = turned.boxes[0].astype(int)
-    assert turned.photo.shape == (160, 100)
     assert turned.photo[top:bottom, left:right].all()
     assert turned.photo.sum() == (bottom - top) * (right - left)
-    assert turned.labels.tolist() == [pages.IGNORED]
-    page = pages.SyntheticPage(photo, boxes, np.array([4]), np.ones(1))
-    assert len(pages._lay_on_side(np.random.default_rng(seed), page).boxes) == 0
+    np.testing.assert_array_equal(np.rot90(turned.photo, turns), photo)
+    here = TURNED + turns - 1
+    six = pages.IGNORED if turns == 2 else here  # upside down it is a 9
+    assert turned.labels.tolist() == [pages.IGNORED, here, pages.IGNORED, six]
+
+
+def test_every_sign_is_drawn_by_many_hands():
+    distances, signs = strokes.trace_signs()
+    assert np.bincount(signs, minlength=len(SIGNS)).min() >= strokes.SIGNS_DRAWN
+    ink = distances < strokes.STEPS_PER_PIXEL
+    assert ink.any(axis=(1, 2)).all()
+    rows = np.arange(strokes.SIDE)[:, None]
+    heights = {}
+    for number, sign in enumerate(SIGNS):
+        mine = ink[signs == number]
+        assert len({each.tobytes() for each in mine}) > strokes.SIGNS_DRAWN / 2
+        heights[sign] = (mine * rows).sum() / mine.sum()
+    # At the base line, beside the middle of a digit.
+    assert min(heights["."], heights[","]) > 40
+    assert abs(heights["-"] - strokes.SIDE / 2) < 4
+
+
+def test_a_sign_is_written_with_its_label_and_the_size_of_the_digits(digits):
+    writer = pages.Writer(np.random.default_rng(0), 30, *digits, (100, 100))
+    writer.write_symbol(".", 50, 50, 30, 0.0)
+    ((left, top, right, bottom),) = writer.boxes
+    assert (writer.written, writer.sizes) == ([SYMBOLS.index(".")], [30])
+    assert max(right - left, bottom - top) < 15
+    assert top > 52  # below the middle of the digits
+
+
+def test_crossed_out_digits_are_no_digits_any_more(digits):
+    kept = []
+    for seed in range(20):
+        writer = pages.Writer(np.random.default_rng(seed), 30, *digits, (100, 200))
+        writer.share_circled, writer.share_crossed_out = 0, 1
+        writer.write_text("274", np.array([40.0, 50]), np.array([1.0, 0]), 0.1, 0)
+        assert writer.ink.any()
+        kept.append(tuple(writer.written))
+    assert set(kept) == {(), (pages.IGNORED,) * 3}
+
+
+@pytest.mark.parametrize("style", texts.STYLES)
+def test_texts_are_of_symbols_that_can_be_written(style):
+    rng = np.random.default_rng(0)
+    made = [texts.compose(rng, style) for _ in range(300)]
+    assert set("".join(made)) <= {*SYMBOLS, *texts.KINDS, " "}
+    signs = [text for text in made if set(text) & set(SIGNS)]
+    assert (len(signs) > 150) == (style == "signs")
+    ones = "".join(texts.compose(rng, "numbers", share_of_ones=0.5) for _ in range(300))
+    assert 0.45 < ones.count("1") / len(ones) < 0.65
+    assert set(ones) == set(DIGITS)
+
+
+def test_lines_are_drawn_at_their_place_with_their_thickness():
+    drawn = marks.draw_lines((40, 60), [[(10, 20), (50, 20)]], 4)
+    assert drawn[20, 15:45].min() == 1
+    assert drawn[:, 30].sum() == pytest.approx(4, abs=1.1)
+    assert drawn[:15].max() == drawn[:, :5].max() == 0
 
 
 def test_what_is_ambiguous_is_ignored():
     boxes, labels = np.array([[40, 40, 60, 70]]), np.array([pages.IGNORED])
-    classes = detection.make_targets(boxes, labels, np.ones(1), (160, 160))[..., 0]
+    sizes = np.array([30])
+    classes = detection.make_targets(boxes, labels, sizes, np.ones(1), (160, 160))[..., 0]
     assert set(np.unique(classes)) == {BACKGROUND, detection.IGNORED}
 
 

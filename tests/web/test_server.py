@@ -61,6 +61,8 @@ def test_programs_can_send_a_photo(client):
     marked, summary, text, table, exported, stem = client.predict(
         send(NOTE), api_name="/read_photo"
     )
+    with pytest.raises(Exception, match="expected one of automatic, 0°"):
+        client.predict(send(NOTE), "45°", api_name="/read_photo")
     assert text.splitlines()[0] == "12 30 42" and summary.startswith("31 digits")
     assert table.startswith("file,line,number") and stem == "note"
     exported = json.loads(exported)

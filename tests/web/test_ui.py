@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from digits.reading import Photo, Reader, load_photo
+from digits.reading import Page, Photo, Reader, load_photo
 from tests.conftest import ROOT
 
 ui = pytest.importorskip(
@@ -28,10 +28,12 @@ def test_a_photo_is_read_as_text_table_and_json():
     assert answer.summary.startswith("31 digits in 4 lines")
     assert answer.text.splitlines()[0] == "12 30 42"
     rows = list(csv.DictReader(io.StringIO(answer.csv)))
-    assert [row["text"] for row in rows] == answer.text.split()
+    assert tuple(rows[0])[3:5] == ("text", "value") and rows[0]["value"] == "12"
     exported = json.loads(answer.json)
     assert exported["file"] == rows[0]["file"] == "my note.jpg" and answer.stem == "my note"
     assert [line["text"] for line in exported["lines"]] == answer.text.splitlines()
+    numbers = [number["text"] for line in exported["lines"] for number in line["numbers"]]
+    assert [row["text"] for row in rows] == numbers
 
 
 def test_a_photo_without_digits_is_marked_with_nothing():
@@ -42,19 +44,38 @@ def test_a_photo_without_digits_is_marked_with_nothing():
     assert json.loads(answer.json)["lines"] == [] and len(answer.csv.splitlines()) == 1
 
 
-def test_the_summary_counts_digits_that_are_not_sure():
+def test_the_summary_counts_what_is_not_sure():
     reader = load_reader()
     doubting = dataclasses.replace(reader.classifier, metadata={"threshold": 1.0})
     photo = load_photo(ROOT / "examples" / "note.jpg")
     answer = ui.read_photo(photo, Reader(reader.detector, doubting))
     unsure = [
-        digit
+        symbol
         for line in json.loads(answer.json)["lines"]
-        for digit in line["digits"]
-        if not digit["is_sure"]
+        for symbol in line["digits"] + line["signs"]
+        if not symbol["is_sure"]
     ]
     assert unsure
-    assert answer.summary.endswith(f", {len(unsure)} of them not sure (dashed boxes).")
+    assert answer.summary.endswith(f", not sure of {len(unsure)} (dashed boxes).")
+
+
+def test_the_summary_says_what_was_done_to_the_photo(monkeypatch):
+    monkeypatch.setattr(
+        Reader, "read", lambda self, photo, turn: Page("", 1.0, (), turn // 90, is_inverted=False)
+    )
+    photo = Photo(np.full((30, 40, 3), 230, np.uint8))
+    answer = ui.read_photo(photo, load_reader(), turn=90)
+    assert answer.summary == "No digits found. Read turned by 90° anticlockwise."
+    assert json.loads(answer.json)["turned"] == 90
+
+
+def test_turns_are_those_offered():
+    choices = ["automatic", "0°", "90°", "180°", "270°"]
+    assert [ui.parse_turn(choice) for choice in choices] == [None, 0, 90, 180, 270]
+    for choice in ("45°", 90, None, [], {"90°": 1}, "x" * 10_000):
+        with pytest.raises(ValueError, match="expected one of automatic, 0°") as error:
+            ui.parse_turn(choice)
+        assert len(str(error.value)) < 100
 
 
 def test_outputs_are_in_the_order_of_the_components():
