@@ -70,7 +70,7 @@ def draw_rules(rng: np.random.Generator, shape: tuple[int, int], size: float) ->
 def scribble(
     rng: np.random.Generator, shape: tuple[int, int], size: float, pen: float
 ) -> np.ndarray:
-    """Draw strokes that are no digits: underlines, ticks, curves, doodles, specks, blots.
+    """Draw strokes that are no digits: underlines, ticks, curves, words, doodles, specks, blots.
 
     Args:
         rng: random generator.
@@ -83,8 +83,9 @@ def scribble(
     """
     page, draw = _blank(shape)
     size, thickness = SUPERSAMPLING * size, max(1, round(SUPERSAMPLING * pen))
-    kinds = ["line", "curve", "doodle", "specks", "blot", "tick", "zigzag"]
-    for kind in rng.choice(kinds, rng.integers(1, 4), p=[0.22, 0.15, 0.18, 0.13, 0.12, 0.12, 0.08]):
+    kinds = ["line", "curve", "doodle", "specks", "blot", "tick", "zigzag", "word"]
+    shares = [0.2, 0.12, 0.16, 0.12, 0.1, 0.1, 0.08, 0.12]
+    for kind in rng.choice(kinds, rng.integers(1, 4), p=shares):
         start = rng.uniform(0, SUPERSAMPLING, 2) * shape[::-1]
         points: Sequence[Point]
         if kind == "line":
@@ -99,6 +100,8 @@ def scribble(
         elif kind == "tick":
             down, up = rng.uniform(0.15, 0.5, 2) * size, rng.uniform(0.5, 1.1, 2) * size
             points = [start - down, start, start + up * (1, -1)]
+        elif kind == "word":
+            points = list(joined_letters(rng) * size + start)
         elif kind == "zigzag":
             points = zigzag(rng, start, rng.uniform(0.5, 2) * size, rng.uniform(0.4, 1) * size)
         elif kind == "blot":
@@ -147,6 +150,29 @@ def doodle(rng: np.random.Generator) -> np.ndarray:
         radii = 1 - depth + depth * np.cos(petals * angles)
     points = radii[:, None] * np.stack([np.cos(angles + turn), np.sin(angles + turn)], axis=1)
     return points * (squeeze, 1)
+
+
+def joined_letters(rng: np.random.Generator) -> np.ndarray:
+    """Make the points of a word in joined handwriting: arches and loops, some of them tall.
+
+    Args:
+        rng: random generator.
+
+    Returns:
+        float array of shape (n, 2), x and y in digit heights, from about the origin to the right.
+    """
+    count, per_letter = int(rng.integers(3, 16)), 12
+    heights = rng.uniform(0.3, 0.6) * np.where(rng.random(count) < 0.25, 2.0, 1.0)
+    heights *= np.where(rng.random(count) < 0.1, -1, 1) * rng.uniform(0.7, 1.3, count)
+    loops = rng.uniform(-0.1, 0.35, count) * rng.uniform(0.2, 1.2)
+    advances = rng.uniform(0.2, 0.4) * rng.uniform(0.7, 1.3, count)
+    phase = np.linspace(0, 2 * np.pi, per_letter, endpoint=False)
+    x = np.concatenate([[0], np.cumsum(advances)[:-1]])[:, None]
+    x = x + advances[:, None] * phase / (2 * np.pi) + loops[:, None] * np.sin(phase)
+    y = -heights[:, None] * (1 - np.cos(phase)) / 2
+    points = np.stack([x.ravel(), y.ravel()], axis=1)
+    points[:, 0] -= rng.uniform(0, 0.5) * points[:, 1]  # slanted, as most handwriting
+    return points + (0, rng.uniform(0, 0.3))
 
 
 def zigzag(

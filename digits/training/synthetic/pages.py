@@ -19,11 +19,11 @@ from digits.training.synthetic.strokes import (
 
 # Label of a symbol that may be detected or not, and class of the cells in it.
 IGNORED = 255
-# Shares of the pages that lie on their left or right side or upside down, and digits that look
-# like digits then.
+# Shares of the pages that lie on their left or right side or upside down, and digits that can look
+# like digits then: a 2 written like a Z and a 5 written like an S do.
 SHARES_TURNED = {1: 0.06, 2: 0.06, 3: 0.06}
 MAX_SYMBOLS = 40  # digits and signs on a page, about: more take long to write
-AMBIGUOUS_ON_SIDE, AMBIGUOUS_UPSIDE_DOWN = (0, 1, 8), (0, 1, 6, 8, 9)
+AMBIGUOUS_ON_SIDE, AMBIGUOUS_UPSIDE_DOWN = (0, 1, 8), (0, 1, 2, 5, 6, 8, 9)
 # Space that a sign takes on each side of its middle, in digit heights; 0.3 for a digit.
 HALF_WIDTHS = {".": 0.08, ",": 0.1, ":": 0.1, "(": 0.15, ")": 0.15, "/": 0.2}
 
@@ -160,7 +160,7 @@ class Writer:
         self.turn = self.slope * rng.choice([1, rng.uniform(0.3, 1)])
         self.style = str(rng.choice(list(texts.STYLES), p=[0.4, 0.22, 0.38]))
         self.share_of_ones = rng.choice([0, 0.4], p=[0.88, 0.12])
-        self.share_circled = rng.choice([0, 0.3], p=[0.92, 0.08])
+        self.share_circled = rng.choice([0, 0.3], p=[0.88, 0.12])
         self.share_crossed_out = rng.choice([0, 0.25], p=[0.93, 0.07])
         self.share_overwritten = rng.choice([0, 0.25], p=[0.93, 0.07])
         self.ink = np.zeros(shape, np.float32)
