@@ -16,8 +16,9 @@ from digits.transforms import to_mnist
 MAX_PIXELS = 1_000_000
 MIN_CELL_SCORE = 0.35  # of a cell of the page, that it lies in a digit or a sign
 # Overlaps of boxes as intersection over union: above the first they are fused, above the second
-# the one with the lower score is removed; and so is one covered by more than the third of itself.
-MIN_FUSED_OVERLAP, MAX_OVERLAP, MAX_COVERED = 0.5, 0.35, 0.6
+# the one with the lower score is removed; and so it is if more of either lies in the other than the
+# third, as a share of its area.
+MIN_FUSED_OVERLAP, MAX_OVERLAP, MAX_COVERED = 0.5, 0.25, 0.6
 MIN_SCORE = 0.7  # of a detection, that there is an upright digit
 MIN_SIGN_SCORE = 0.5  # of a detection, that there is a sign and that it is the most likely one
 # A page is mostly written with one pen, at one size: what is far fainter or smaller than the rest
@@ -53,7 +54,7 @@ def fuse(candidates: Detections) -> Detections:
 
     In order of decreasing score, a candidate's box and probabilities become the mean of its own and
     of those of the candidates that overlap much with it, weighted by their scores; candidates that
-    overlap with it or are covered by it are dropped (after R. Solovyev et al., "Weighted boxes
+    overlap with it, are covered by it or cover it are dropped (after R. Solovyev et al., "Weighted boxes
     fusion", Image and Vision Computing 107, 2021).
 
     Args:
@@ -83,7 +84,10 @@ def fuse(candidates: Detections) -> Detections:
                 (mean_probabilities / mean_probabilities.sum())[None],
             )
         )
-        is_left &= (shared / areas <= MAX_COVERED) & (overlaps <= MAX_OVERLAP)
+        # A point that lies within a digit's box leaves the digit.
+        is_sign = len(DIGITS) <= fused[-1].labels[0] < len(SYMBOLS)
+        covered = shared / (areas if is_sign else np.minimum(areas, areas[index]))
+        is_left &= (covered <= MAX_COVERED) & (overlaps <= MAX_OVERLAP)
         is_left[index] = False
     return Detections.concatenate(fused)
 

@@ -89,16 +89,20 @@ def test_boxes_that_overlap_much_are_fused_by_their_scores():
 
 
 def test_boxes_that_overlap_a_little_are_suppressed_by_the_surer_one():
-    boxes = [[10, 10, 30, 50], [18, 10, 38, 50], [28, 10, 48, 50]]
+    boxes = [[10, 10, 30, 50], [20, 10, 40, 50], [34, 10, 54, 50]]
     found = detect.fuse(make_detections(boxes, [0.7, 0.8, 0.9], labels=[1, 2, 3]))
     assert found.labels.tolist() == [3, 2]
     assert found.boxes.tolist() == [boxes[2], boxes[1]]
 
 
-def test_boxes_inside_a_surer_one_are_suppressed():
-    boxes = [[10, 10, 50, 90], [15, 15, 25, 35]]
-    for scores, kept in (([0.9, 0.8], [1]), ([0.8, 0.9], [2, 1])):
-        found = detect.fuse(make_detections(boxes, scores, labels=[1, 2]))
+def test_of_a_digit_and_a_part_of_it_the_surer_one_is_kept_and_no_point_suppresses_a_digit():
+    boxes, point = [[10, 10, 50, 90], [15, 15, 25, 35]], SYMBOLS.index(".")
+    for scores, part, kept in (
+        ([0.9, 0.8], 2, [1]),
+        ([0.8, 0.9], 2, [2]),
+        ([0.8, 0.9], point, [point, 1]),
+    ):
+        found = detect.fuse(make_detections(boxes, scores, labels=[1, part]))
         assert found.labels.tolist() == kept
 
 
