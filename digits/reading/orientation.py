@@ -9,19 +9,20 @@ from PIL import Image
 from scipy import ndimage
 
 from digits.networks import Detections, Detector
-from digits.networks.detector import TURNED
+from digits.networks.detector import AMBIGUOUS_ON_SIDE, AMBIGUOUS_UPSIDE_DOWN, TURNED
 from digits.reading.detect import detect, measure_contrasts
 from digits.symbols import DIGITS
 
 MIN_CONFIDENCE = 0.6  # of a digit: below it does not count
 # The ink is dark if so many digits are detected with that mean confidence: light ink is not tried.
 CLEAR_WEIGHT, CLEAR_CONFIDENCE = 1.1, 0.85
-# A page is turned for so many times the weight of the digits that are upright, and for at least
-# the weight of a confident digit.
-MIN_RATIO, MIN_WEIGHT = 2.0, 0.5
-# From this weight of upright digits on a page is not tried in another orientation unless its digits
-# look turned.
-CLEARLY_UPRIGHT = 0.6
+# Probability that a digit is detected as one of any other orientation, and classes of digits that
+# are detected as upright ones also after other turns, because they look alike.
+ANY_ORIENTATION = 0.05
+ALIKE = {1: AMBIGUOUS_ON_SIDE, 2: AMBIGUOUS_UPSIDE_DOWN, 3: AMBIGUOUS_ON_SIDE}
+# Pages are upright unless another orientation's log-likelihood is larger by so much; orientations
+# that come as near to the best are tried.
+MIN_GAIN, NEAR = 1.5, 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,13 +68,15 @@ class Judgement:
     """What the detections on a page say of its orientation.
 
     Attributes:
-        weights: float array of shape (4,): number of digits that are upright after 0, 1, 2 or 3
-            quarter turns anticlockwise, those of low confidence counted less or not at all.
+        log_likelihoods: float array of shape (4,): of the detections, if the page is upright after
+            0, 1, 2 or 3 quarter turns anticlockwise.
+        weight: number of digits, those of low confidence counted less or not at all.
         confidence: mean confidence of all digits, 0 if there are none.
         contrast: sum over the digits of weight times contrast.
     """
 
-    weights: np.ndarray
+    log_likelihoods: np.ndarray
+    weight: float
     confidence: float
     contrast: float
 
@@ -97,12 +100,9 @@ def choose_view(
     looks_inverted, start = _looks_inverted(page), 0 if turns is None else turns
     tried: list[tuple[View, np.ndarray, Detections, Judgement]] = []
     for is_inverted in (False, True):
-        view = View(is_inverted, start)
-        viewed = view.apply(page)
-        found = detect(detector, viewed)
-        judged = judge(viewed, found)
-        tried.append((view, viewed, found, judged))
-        is_clear = judged.weights.sum() > CLEAR_WEIGHT and judged.confidence > CLEAR_CONFIDENCE
+        tried.append(_detect(page, View(is_inverted, start), detector))
+        judged = tried[-1][3]
+        is_clear = judged.weight > CLEAR_WEIGHT and judged.confidence > CLEAR_CONFIDENCE
         if is_clear and not looks_inverted:
             break  # ink is dark, as in nearly all photos
     # Where both have digits, or what looks like some, ink has more contrast than paper's texture.
@@ -111,21 +111,16 @@ def choose_view(
     )
     if turns is not None:
         return view, viewed, found
-    best, most = (view, viewed, found), max(MIN_RATIO * judged.weights[0], MIN_WEIGHT)
-    more = int(judged.weights.argmax())
-    if judged.weights[more] > most:
-        others: tuple[int, ...] = (more,)
-    else:
-        others = (1, 2, 3) if judged.weights[0] < CLEARLY_UPRIGHT else ()
-    for other in others:
-        turned = View(view.is_inverted, other)
-        turned_page = turned.apply(page)
-        turned_found = detect(detector, turned_page)
-        # The same digits must be upright then.
-        weight = judge(turned_page, turned_found).weights[0]
-        if weight > most:
-            best, most = (turned, turned_page, turned_found), weight
-    return best
+    views = {0: (view, viewed, found)}
+    totals = judged.log_likelihoods - [0, MIN_GAIN, MIN_GAIN, MIN_GAIN]
+    while True:
+        untried = [n for n in np.argsort(-totals, kind="stable").tolist() if n not in views]
+        if not untried or totals[untried[0]] < totals.max() - NEAR:
+            return views[int(totals.argmax())]
+        turned = _detect(page, View(view.is_inverted, untried[0]), detector)
+        views[untried[0]] = turned[:3]
+        # The same page was seen from another side.
+        totals += np.roll(turned[3].log_likelihoods, untried[0])
 
 
 def judge(page: np.ndarray, found: Detections) -> Judgement:
@@ -136,16 +131,36 @@ def judge(page: np.ndarray, found: Detections) -> Judgement:
         found: detections on it.
     """
     labels = found.labels
-    is_digit = (labels < len(DIGITS)) | (labels >= TURNED)
-    found, labels = found[is_digit], labels[is_digit]
+    found = found[(labels < len(DIGITS)) | (labels >= TURNED)]
+    upright = found.probabilities[:, : len(DIGITS)]
+    turned = found.probabilities[:, TURNED:]
+    fits = np.stack(
+        [upright.sum(axis=1)]
+        + [turned[:, n - 1] + upright[:, list(alike)].sum(axis=1) for n, alike in ALIKE.items()],
+        axis=1,
+    )
+    weights = _weigh(found.scores * (upright.sum(axis=1) + turned.sum(axis=1)))
     confidences = found.scores * found.probabilities.max(axis=1, initial=0)
-    counted = np.maximum((confidences - MIN_CONFIDENCE) / (1 - MIN_CONFIDENCE), 0) ** 2
-    turns = np.maximum(labels - TURNED + 1, 0)
+    counted = _weigh(confidences)
     return Judgement(
-        np.bincount(turns, counted, minlength=4),
+        weights @ np.log((fits + ANY_ORIENTATION) / (1 + ANY_ORIENTATION)),
+        float(counted.sum()),
         float(confidences.mean()) if len(found) else 0.0,
         float((counted * measure_contrasts(page, found.boxes)).sum()),
     )
+
+
+def _weigh(confidences):
+    """Weigh digits: 1 if certain, less if not, 0 below `MIN_CONFIDENCE`."""
+    return np.maximum((confidences - MIN_CONFIDENCE) / (1 - MIN_CONFIDENCE), 0) ** 2
+
+
+def _detect(
+    page: np.ndarray, view: View, detector: Detector
+) -> tuple[View, np.ndarray, Detections, Judgement]:
+    viewed = view.apply(page)
+    found = detect(detector, viewed)
+    return view, viewed, found, judge(viewed, found)
 
 
 def _looks_inverted(page: np.ndarray) -> bool:

@@ -20,32 +20,40 @@ LEFT, OVER, RIGHT = View(False, 1), View(False, 2), View(False, 3)
 
 
 @pytest.mark.parametrize(
-    ("weights", "chosen"),
+    ("seen", "chosen", "num_tried"),
     [
-        ({UPRIGHT: [12, 0, 0, 0]}, UPRIGHT),
-        ({UPRIGHT: [0.8, 5, 0, 0], LEFT: [9, 0, 0, 0]}, LEFT),
-        ({UPRIGHT: [0.8, 0, 5, 0], OVER: [9, 0, 0, 0]}, OVER),
-        ({UPRIGHT: [0, 0, 0, 0.8], RIGHT: [0.9, 0, 0, 0]}, RIGHT),
-        ({UPRIGHT: [0.8, 0, 0, 1.1], RIGHT: [2, 0, 0, 0]}, UPRIGHT),  # not twice as many
-        ({UPRIGHT: [0.7, 0.2, 0, 0], LEFT: [2, 0, 0, 0]}, UPRIGHT),  # nothing looks turned
-        ({UPRIGHT: [0.3, 0, 0, 0], LEFT: [2, 0, 0, 0], RIGHT: [3, 0, 0, 0]}, RIGHT),
-        ({UPRIGHT: [0.3, 0, 0, 0], LEFT: [0.4, 0, 0, 0]}, UPRIGHT),  # not even one
-        ({UPRIGHT: [1, 5, 0, 0], LEFT: [1.5, 0, 0, 0]}, UPRIGHT),  # where turned, not upright
-        ({UPRIGHT: [0.3, 0, 0, 0], LIGHT: [0.9, 0, 0, 0]}, LIGHT),
-        ({}, UPRIGHT),
+        ({UPRIGHT: [0, -9, -9, -9]}, UPRIGHT, 1),
+        ({UPRIGHT: [-9, 0, -9, -9], LEFT: [0, -9, -9, -9]}, LEFT, 2),
+        ({UPRIGHT: [-9, -9, 0, -9], OVER: [0, -9, -9, -9]}, OVER, 2),
+        ({UPRIGHT: [-9, -9, -9, 0], RIGHT: [0, -9, -9, -9]}, RIGHT, 2),
+        # After a turn to the right, what was seen there after two more turns lies to the left.
+        ({UPRIGHT: [-9, -0.6, -9, 0], RIGHT: [-9, -9, 0, -9], LEFT: [0, -9, -9, -9]}, LEFT, 3),
+        ({UPRIGHT: [-1, 0, -1, -1]}, UPRIGHT, 2),  # not enough for a turn
+        ({UPRIGHT: [-1, 0, -1, -1], LEFT: [0, -1, -1, -1]}, LEFT, 2),
+        ({UPRIGHT: [-9, 0, -9, -9], LEFT: [-99, 0, 0, 0]}, UPRIGHT, 2),  # not confirmed
+        ({LIGHT: [0, -9, -9, -9]}, LIGHT, 1),
+        ({}, UPRIGHT, 1),
     ],
 )
-def test_a_page_is_turned_for_clearly_more_digits(monkeypatch, weights, chosen):
+def test_a_page_is_turned_for_likely_gains(monkeypatch, seen, chosen, num_tried):
+    tried = []
+
+    def detect(_detector, view):
+        tried.append(view)
+        return view
+
     def judge(view, _found):
-        here = np.array(weights.get(view, [0, 0, 0, 0]), float)
-        return Judgement(here, 0.97, here.sum())
+        here = np.array(seen.get(view, [0, 0, 0, 0]), float)
+        weight = float(view in seen)
+        return Judgement(here, 2 * weight, 0.97, weight)
 
     # A view stands for the page in it, and for what is detected there.
     monkeypatch.setattr(View, "apply", lambda view, _page: view)
-    monkeypatch.setattr(orientation, "detect", lambda _detector, view: view)
+    monkeypatch.setattr(orientation, "detect", detect)
     monkeypatch.setattr(orientation, "judge", judge)
     page = np.ones((9, 9), np.float32)
     assert orientation.choose_view(page, None) == (chosen, chosen, chosen)
+    assert len({view.turns for view in tried}) == num_tried
 
 
 @pytest.mark.parametrize("turns", range(4))
@@ -72,7 +80,7 @@ def judge(num_digits, label, probability):
 
 def test_a_few_confident_digits_weigh_more_than_many_uncertain_ones():
     def weigh(num_digits, probability):
-        return judge(num_digits, 3, probability).weights[0]
+        return judge(num_digits, 3, probability).weight
 
     assert weigh(3, 0.98) > weigh(12, 0.75) > 0
     assert weigh(1, 1.0) == 1
@@ -80,12 +88,16 @@ def test_a_few_confident_digits_weigh_more_than_many_uncertain_ones():
 
 
 def test_digits_say_how_a_page_is_turned_and_signs_do_not():
-    assert judge(4, TURNED + 2, 1.0).weights.tolist() == [0, 0, 0, 4]
+    for label, fitting in [(7, [0]), (TURNED + 2, [3]), (9, [0, 2]), (2, [0, 2]), (8, [0, 1, 2, 3])]:
+        judged = judge(4, label, 1.0)
+        expected = np.full(4, 4 * np.log(0.05 / 1.05))
+        expected[fitting] = 0
+        np.testing.assert_allclose(judged.log_likelihoods, expected, atol=1e-9)
+        assert (judged.weight, judged.confidence) == (4, 1)
     judged = judge(4, 5, 0.9)
-    assert judged.confidence == pytest.approx(0.9)
-    assert judged.contrast == pytest.approx(0.75 * judged.weights[0], rel=0.1)
+    assert judged.contrast == pytest.approx(0.75 * judged.weight, rel=0.1)
     for nothing in (judge(9, SYMBOLS.index("-"), 1.0), judge(0, 3, 1.0)):
-        assert (nothing.weights.tolist(), nothing.confidence) == ([0, 0, 0, 0], 0)
+        assert (nothing.weight, nothing.confidence, *nothing.log_likelihoods) == (0,) * 6
 
 
 @pytest.mark.parametrize("turns", range(4))

@@ -6,7 +6,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from digits.networks.detector import TURNED
+from digits.networks.detector import AMBIGUOUS_ON_SIDE, AMBIGUOUS_UPSIDE_DOWN, TURNED
 from digits.symbols import DIGITS, SYMBOLS
 from digits.training.synthetic import marks, photograph, texts
 from digits.training.synthetic.strokes import (
@@ -19,11 +19,9 @@ from digits.training.synthetic.strokes import (
 
 # Label of a symbol that may be detected or not, and class of the cells in it.
 IGNORED = 255
-# Shares of the pages that lie on their left or right side or upside down, and digits that can look
-# like digits then: a 2 written like a Z and a 5 written like an S do.
+# Shares of the pages that lie on their left or right side or upside down.
 SHARES_TURNED = {1: 0.06, 2: 0.06, 3: 0.06}
 MAX_SYMBOLS = 40  # digits and signs on a page, about: more take long to write
-AMBIGUOUS_ON_SIDE, AMBIGUOUS_UPSIDE_DOWN = (0, 1, 8), (0, 1, 2, 5, 6, 8, 9)
 # Space that a sign takes on each side of its middle, in digit heights; 0.3 for a digit.
 HALF_WIDTHS = {".": 0.08, ",": 0.1, ":": 0.1, "(": 0.15, ")": 0.15, "/": 0.2}
 
