@@ -11,9 +11,6 @@ from digits.stderr import caught_stderr
 # TensorFlow's logging can be turned down by a variable only after the first lines, so they are
 # caught too, and shown only if the import fails.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# TensorFlow uses oneDNN's convolutions unasked only on processors with AVX-512 VNNI; with AVX2 alone
-# they are faster too.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ["KERAS_BACKEND"] = "tensorflow"  # training and inference are written for it
 _said = b""
 try:

@@ -26,8 +26,8 @@ TYPICAL = 24.0  # pixels, about their mean: boxes are encoded relative to it
 # Classes: `SYMBOLS`, digits on a page that is upright after 1, 2 or 3 quarter turns anticlockwise,
 # and cells that are in neither.
 TURNED = len(SYMBOLS)
-# Digits that can look like digits then, and have no such class: a 2 that is written like a Z and a 5
-# that is written like an S do.
+# Digits that can look like digits then, and have no such class: also a 2 written like a Z and a 5
+# written like an S.
 AMBIGUOUS_ON_SIDE, AMBIGUOUS_UPSIDE_DOWN = (0, 1, 8), (0, 1, 2, 5, 6, 8, 9)
 BACKGROUND = TURNED + 3
 NUM_DETECTED = BACKGROUND  # classes that are detected

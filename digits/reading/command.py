@@ -13,7 +13,7 @@ from pathlib import Path
 from digits import cli, files
 from digits.networks import find_model, load_classifier, load_detector
 from digits.reading.photos import explain_missing, find_photos, load_photo
-from digits.reading.reader import Reader
+from digits.reading.reader import SURE, Reader
 from digits.reading.results import COLUMNS, Digit, Page, printable
 
 
@@ -96,7 +96,7 @@ def read_files(
     if pages:
         print(
             f"Read with {reader.detector.path} and {reader.classifier.path}, "
-            f"which is not sure below {reader.classifier.threshold:.1%}."
+            f"not sure below {SURE:.0%}."
         )
     for figure_path, page in pages.items():
         print(f"{printable(page.photo_name)}: {describe(page)}")

@@ -54,8 +54,8 @@ def fuse(candidates: Detections) -> Detections:
 
     In order of decreasing score, a candidate's box and probabilities become the mean of its own and
     of those of the candidates that overlap much with it, weighted by their scores; candidates that
-    overlap with it, are covered by it or cover it are dropped (after R. Solovyev et al., "Weighted boxes
-    fusion", Image and Vision Computing 107, 2021).
+    overlap with it, are covered by it or cover it are dropped (after R. Solovyev et al., "Weighted
+    boxes fusion", Image and Vision Computing 107, 2021).
 
     Args:
         candidates: any number of them.

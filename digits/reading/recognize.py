@@ -23,13 +23,10 @@ class Recognition:
     Attributes:
         images: float32 array of shape (n, 28, 28), each at its own width.
         probabilities: float array of shape (n, 10), rows adding up to 1.
-        is_sure: bool array of shape (n,), whether the classifier alone gives the most likely digit
-            at least its threshold's probability.
     """
 
     images: np.ndarray
     probabilities: np.ndarray
-    is_sure: np.ndarray
 
 
 def recognize(
@@ -50,9 +47,7 @@ def recognize(
     flat = classifier.probabilities(images.reshape(-1, *IMAGE_SHAPE))
     own = flat.reshape(*images.shape[:2], NUM_CLASSES).mean(axis=1)
     probabilities = own if detected is None else (detected + own) / 2
-    labels = probabilities.argmax(axis=1)[:, None]
-    is_sure = np.take_along_axis(own, labels, axis=1)[:, 0] >= classifier.threshold
-    return Recognition(images[:, -1], probabilities, is_sure)
+    return Recognition(images[:, -1], probabilities)
 
 
 def prepare(inks: Sequence[np.ndarray]) -> np.ndarray:

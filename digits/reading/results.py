@@ -27,7 +27,7 @@ class Digit:
     Attributes:
         label: which digit it is, 0 to 9.
         probability: that there is a digit, and that it is this one.
-        is_sure: whether the classifier alone gives `label` at least its threshold's probability.
+        is_sure: whether the probability is high, and it is not nearly as likely a sign.
         runner_up: the second most likely digit.
         box: left, top, right and bottom edge in pixels of the photo.
         image: float32 array of shape (28, 28), 0 paper to 1 ink: the classifier's input.
@@ -53,7 +53,7 @@ class Sign:
     Attributes:
         text: which sign it is, one of `digits.symbols.SIGNS`.
         probability: that there is a sign, and that it is this one.
-        is_sure: whether the detector gives it a high probability where such a sign can stand.
+        is_sure: whether the probability is high, and such a sign can stand there.
         box: left, top, right and bottom edge in pixels of the photo.
     """
 

@@ -114,7 +114,7 @@ def test_a_photo_is_read_by_a_process_of_its_own(tmp_path):
         words, cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": ROOT}
     )
     assert (result.returncode, result.stderr) == (0, "")
-    assert "which is not sure below" in result.stdout
+    assert "not sure below" in result.stdout
     assert "Wrote figures/note_reading.png" in result.stdout
     assert (tmp_path / "figures" / "note_reading.png").is_file()
 

@@ -88,7 +88,13 @@ def test_a_few_confident_digits_weigh_more_than_many_uncertain_ones():
 
 
 def test_digits_say_how_a_page_is_turned_and_signs_do_not():
-    for label, fitting in [(7, [0]), (TURNED + 2, [3]), (9, [0, 2]), (2, [0, 2]), (8, [0, 1, 2, 3])]:
+    for label, fitting in [
+        (7, [0]),
+        (TURNED + 2, [3]),
+        (9, [0, 2]),
+        (2, [0, 2]),
+        (8, [0, 1, 2, 3]),
+    ]:
         judged = judge(4, label, 1.0)
         expected = np.full(4, 4 * np.log(0.05 / 1.05))
         expected[fitting] = 0

@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits.networks import Classifier, Detections, load_classifier, load_detector, storage
+from digits.networks import Detections, load_classifier, load_detector, storage
 from digits.reading import Photo, Reader, load_photo, reader
 from digits.reading.orientation import View
-from digits.reading.recognize import prepare, recognize
 from digits.symbols import SYMBOLS
-from digits.transforms import to_mnist
 from tests.conftest import ROOT
 
 NOTE = ROOT / "examples" / "note.jpg"
@@ -81,23 +79,11 @@ def test_boxes_and_images_are_those_of_the_digits(note, page):
         assert inside.min() < note.pixels.min() + 60  # there is ink in it
 
 
-def test_digits_are_sure_from_the_classifiers_threshold_on(released, note):
-    cnn = released.classifier
-
-    def read(threshold):
-        classifier = Classifier(cnn.engine, cnn.path, {"threshold": threshold})
-        return classifier, Reader(released.detector, classifier).read(note).digits
-
-    shares = []
-    for threshold in (0.0, 0.9, 1.1):
-        _, digits = read(threshold)
-        shares.append(np.mean([digit.is_sure for digit in digits]))
-    assert shares[0] == 1 and shares[2] == 0
-    assert 0.8 < shares[1] < 1  # there is a 4 on it that may be a 6
-    classifier, digits = read(0.97)
-    alone = recognize(classifier, prepare([to_mnist.cut_out(note.grey(), d.box) for d in digits]))
-    expected = [alone.probabilities[place, d.label] >= 0.97 for place, d in enumerate(digits)]
-    assert [digit.is_sure for digit in digits] == expected
+def test_digits_and_signs_are_sure_from_one_probability_on(note, page, monkeypatch, released):
+    assert all(symbol.is_sure == (symbol.probability >= 0.8) for symbol in page.digits)
+    assert 0.8 < np.mean([digit.is_sure for digit in page.digits]) < 1  # a 4 on it may be a 6
+    monkeypatch.setattr(reader, "SURE", 1.01)
+    assert not any(symbol.is_sure for symbol in released.read(note).symbols)
 
 
 def test_boxes_of_a_page_on_its_side_are_on_the_photo_as_it_is(released, note, page):
@@ -132,12 +118,11 @@ def read_detections(monkeypatch):
     def read(*symbols, view=None, **options):
         found = make_detections(*symbols)
         page = np.ones((60, 200), np.float32)
-        pyramid = types.SimpleNamespace(page=page, full=lambda: found)
         chosen = []
 
-        def choose_view(page, detector, classifier, **keywords):
-            chosen.append(keywords)
-            return view or View(False, 0), pyramid
+        def choose_view(_page, _detector, turns):
+            chosen.append(turns)
+            return view or View(False, 0), page, found
 
         monkeypatch.setattr(reader, "choose_view", choose_view)
         monkeypatch.setattr(reader, "select_written", lambda page, found: found)
@@ -156,7 +141,7 @@ def test_signs_are_read_in_their_place(read_detections):
     assert [number.text for number in page.numbers] == ["1", "1/1"]
     plus, slash = page.signs
     assert plus.box == (15, 10, 27, 30) and slash.is_sure
-    assert plus.probability == pytest.approx(0.99)  # of the symbols, without the other classes
+    assert plus.probability == pytest.approx(0.99 * 0.97)  # there is something, and it is a plus
 
 
 @pytest.mark.parametrize(
@@ -183,12 +168,12 @@ def test_signs_of_an_impossible_size_are_dropped(read_detections):
 
 
 def test_a_photo_is_turned_as_asked(read_detections):
-    page, keywords = read_detections((0, 12, {"1": 1}), (9, 12, {"+": 1}), turn=0)
-    assert keywords == {"turns": 0}
-    page, keywords = read_detections(
+    assert read_detections((0, 12, {"1": 1}), turn=0)[1] == 0
+    assert read_detections((0, 12, {"1": 1}))[1] is None
+    page, turns = read_detections(
         (0, 12, {"1": 1}), (15, 12, {"+": 1}), view=View(True, 1), turn=90
     )
-    assert keywords == {"turns": 1}
+    assert turns == 1
     assert (page.turns, page.is_inverted) == (1, True)
     digit, plus = page.symbols
     assert digit.box == (170, 0, 190, 12) and plus.box == (170, 15, 190, 27)

@@ -39,7 +39,6 @@ def test_no_digits_can_be_recognized(cnn):
         recognized = recognize(cnn, prepare([]), detected)
         assert recognized.images.shape == (0, 28, 28)
         assert recognized.probabilities.shape == (0, 10)
-        assert recognized.is_sure.shape == (0,)
 
 
 def test_each_digit_is_prepared_at_several_widths_the_last_its_own():
@@ -62,22 +61,6 @@ def test_the_detectors_probabilities_count_as_much_as_the_classifiers():
     classifier = make_classifier([make_row(p7=0.7, p1=0.3)] * 3)
     recognized = recognize(classifier, prepare([INK]), detected)
     assert recognized.probabilities[0, [1, 7]] == pytest.approx([0.55, 0.45])
-
-
-@pytest.mark.parametrize(
-    ("own", "detected", "is_sure"),
-    [
-        (make_row(p7=0.8, p1=0.2), None, True),
-        (make_row(p7=0.79, p1=0.21), None, False),
-        (make_row(p7=0.8, p1=0.2), make_row(p7=1), True),
-        (make_row(p7=0.79, p1=0.21), make_row(p7=1), False),  # however sure the detector is
-        (make_row(p7=0.8, p1=0.2), make_row(p1=1), False),  # of the 1 that it is taken for
-    ],
-)
-def test_it_is_the_classifier_alone_that_is_sure(own, detected, is_sure):
-    classifier = make_classifier([own] * 3, threshold=0.8)
-    recognized = recognize(classifier, prepare([INK]), None if detected is None else detected[None])
-    assert recognized.is_sure.tolist() == [is_sure]
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,7 @@ def joined_letters(rng: np.random.Generator) -> np.ndarray:
     y = -heights[:, None] * (1 - np.cos(phase)) / 2
     points = np.stack([x.ravel(), y.ravel()], axis=1)
     points[:, 0] -= rng.uniform(0, 0.5) * points[:, 1]  # slanted, as most handwriting
-    return points + (0, rng.uniform(0, 0.3))
+    return points + np.array([0, rng.uniform(0, 0.3)])
 
 
 def zigzag(
