@@ -150,6 +150,7 @@ def make_lines(
     signs: Sequence[str] = (),
     sign_boxes: np.ndarray | None = None,
     slope: float | None = None,
+    places: np.ndarray | None = None,
 ) -> Lines:
     """Arrange digits and signs in lines, and those of a line in numbers and signs between them.
 
@@ -160,6 +161,9 @@ def make_lines(
         signs: which sign each of m signs is, none if there are no digits.
         sign_boxes: float array of shape (m, 4); None if there are no signs.
         slope: radians by which lines go down to the right; None to measure it.
+        places: integers of shape (n + m, 2): row and column in a table of each digit and sign, -1
+            outside; None if there is no table. A cell's digits are one number, and none reaches
+            into another cell.
 
     Returns:
         The lines in reading order. Indices from n on are those of signs.
@@ -193,9 +197,16 @@ def make_lines(
     pairs = [pair for row in rows for pair in itertools.pairwise(row)]
     between_digits = [pair for pair in pairs if texts[pair[0]] == texts[pair[1]] == ""]
     widest_inside = _measure_widest_inside([measure_gap(*pair) for pair in between_digits])
-    split = [_split(row, texts, measure_gap, widest_inside) for row in rows]
+
+    def measure_limit(one: int, other: int) -> float:
+        """Widest gap between two digits of one number."""
+        if places is None or (places[[one, other]] < 0).all():
+            return widest_inside
+        return WIDEST_INSIDE if (places[one] == places[other]).all() else -np.inf
+
+    split = [_split(row, texts, measure_gap, measure_limit) for row in rows]
     if _stand_in_columns(boxes, texts, split, height):
-        return split
+        return split if places is None else _split_at_empty_columns(split, places)
     lines: Lines = []
     for parts in split:
         lines.append([parts[0]])
@@ -234,18 +245,22 @@ def _split(
     row: list[int],
     texts: Sequence[str],
     measure_gap: Callable[[int, int], float],
-    widest_inside: float,
+    measure_limit: Callable[[int, int], float],
 ) -> list[list[int]]:
     """Split a row into numbers and the signs between them.
 
     Digits are of one number unless the gap between them is wider than gaps inside numbers are.
     """
-    gaps = [np.inf, *(measure_gap(*pair) for pair in itertools.pairwise(row)), np.inf]
+    gaps, limits = [np.inf], [-np.inf]
+    for pair in itertools.pairwise(row):
+        limits.append(measure_limit(*pair))
+        gaps.append(measure_gap(*pair) if limits[-1] > -np.inf else np.inf)
+    gaps.append(np.inf)
     named = [None, *(texts[index] for index in row), None]
     parts = [[row[0]]]
     for place in range(1, len(row)):
         if named[place] == named[place + 1] == "":
-            is_joined = gaps[place] <= widest_inside
+            is_joined = gaps[place] <= limits[place]
         else:
             is_joined = _belongs_right(named, gaps, place - 1) or _belongs_left(named, gaps, place)
         if not is_joined:
@@ -295,6 +310,20 @@ def _stand_in_columns(boxes: np.ndarray, texts: Sequence[str], rows: Lines, heig
         others = np.array([x for other in middles[:index] + middles[index + 1 :] for x in other])
         aligned += [bool((abs(others - middle) < 0.6 * height).any()) for middle in row]
     return len(rows) > 1 and bool(np.mean(aligned) > 0.6)
+
+
+def _split_at_empty_columns(rows: Lines, places: np.ndarray) -> Lines:
+    """Split rows where a table has an empty column: there are two tables beside each other."""
+    filled = np.unique(places[:, 1])
+    lines: Lines = []
+    for row in rows:
+        lines.append([row[0]])
+        for one, other in itertools.pairwise(row):
+            between = np.arange(places[one[-1], 1] + 1, places[other[0], 1])
+            if places[one[-1], 1] >= 0 and not np.isin(between, filled).all():
+                lines.append([])
+            lines[-1].append(other)
+    return lines
 
 
 def _measure_widest_inside(gaps: list[float]) -> float:

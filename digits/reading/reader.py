@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,13 +10,13 @@ import numpy as np
 
 from digits.mnist import NUM_CLASSES
 from digits.networks import Classifier, Detections, Detector, load_classifier, load_detector
-from digits.reading import layout, signs
+from digits.reading import layout, signs, tables
 from digits.reading.detect import select_written
 from digits.reading.enlarge import enlarge
 from digits.reading.orientation import choose_view
 from digits.reading.photos import Photo, load_photo
 from digits.reading.recognize import prepare, recognize
-from digits.reading.results import Digit, Line, Number, Page, Sign
+from digits.reading.results import Digit, Line, Number, Page, Sign, Table
 from digits.symbols import SIGNS, SYMBOLS
 from digits.transforms import to_mnist
 
@@ -91,9 +92,13 @@ class Reader:
         selected = signs.select(detected, boxes, slope)
         symbols: list[Digit | Sign] = [*digits]
         symbols += _make_signs(selected, to_photo(selected.boxes))
-        lines = layout.make_lines(boxes, selected.texts.tolist(), selected.boxes, slope)
-        made = tuple(Line(tuple(_make_part(part, symbols) for part in line)) for line in lines)
-        return Page(photo.name, photo.scale, made, view.turns, view.is_inverted)
+        grid = tables.find_grid(page, boxes, selected.boxes)
+        places = None if grid is None else grid.places
+        lines = layout.make_lines(boxes, selected.texts.tolist(), selected.boxes, slope, places)
+        parts = [[(_make_part(part, symbols), part[0]) for part in line] for line in lines]
+        made = tuple(Line(tuple(part for part, _ in line)) for line in parts)
+        table = None if grid is None else _make_table(grid, list(itertools.chain(*parts)))
+        return Page(photo.name, photo.scale, made, view.turns, view.is_inverted, table)
 
     def _recognize(
         self,
@@ -154,6 +159,24 @@ def _make_signs(selected: signs.Signs, photo_boxes: np.ndarray) -> list[Sign]:
         )
         for index in range(len(selected))
     ]
+
+
+def _make_table(grid: tables.Grid, parts: Sequence[tuple[Number | Sign, int]]) -> Table:
+    """Make the table of the parts in it, each with the index of its first symbol."""
+    cells: dict[tuple[int, int], list[Number | Sign]] = {}
+    for part, index in parts:
+        row, column = grid.places[index].tolist()
+        cells.setdefault((row, column), []).append(part)
+    # A dash alone says that there is nothing.
+    made = {
+        place: Line(tuple(here))
+        for place, here in cells.items()
+        if any(isinstance(part, Number) for part in here)
+    }
+    rows, columns = grid.shape
+    return Table(
+        tuple(tuple(made.get((row, column)) for column in range(columns)) for row in range(rows))
+    )
 
 
 def _make_part(indices: Sequence[int], symbols: Sequence[Digit | Sign]) -> Number | Sign:

@@ -150,6 +150,23 @@ class Line:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Table:
+    """A table on a photo.
+
+    Attributes:
+        cells: its rows from top to bottom, each of as many cells from left to right: what stands in
+            it, None where that is nothing.
+    """
+
+    cells: tuple[tuple[Line | None, ...], ...]
+
+    @property
+    def texts(self) -> list[list[str]]:
+        """The texts of its cells, by row and column, "" where a cell is empty."""
+        return [["" if cell is None else cell.text for cell in row] for row in self.cells]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Page:
     """All that was read on a photo.
 
@@ -159,6 +176,8 @@ class Page:
         lines: in reading order; none if there are no digits.
         turns: quarter turns anticlockwise after which the page is upright: 0, 1, 2 or 3.
         is_inverted: whether its ink is lighter than its paper, as chalk on a blackboard is.
+        table: the table on it, None where there is none. What is in it is also in `lines`, a line
+            for each row.
     """
 
     photo_name: str
@@ -166,6 +185,7 @@ class Page:
     lines: tuple[Line, ...]
     turns: int
     is_inverted: bool
+    table: Table | None = None
 
     @property
     def text(self) -> str:
@@ -225,7 +245,7 @@ class Page:
             `signs` (`text`, `probability`, `is_sure` and `box`). A box is [left, top, right,
             bottom] in pixels of the file.
         """
-        return {
+        exported: dict[str, Any] = {
             "file": self.photo_name,
             "turned": self.turned,
             "inverted": self.is_inverted,
@@ -249,6 +269,9 @@ class Page:
                 for line in self.lines
             ],
         }
+        if self.table:
+            exported["table"] = self.table.texts
+        return exported
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Export its numbers as rows of a table.

@@ -1,0 +1,140 @@
+"""Finds the rules of a table: the lines, printed or drawn, between its rows and columns."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+# The page is scaled so that its digits are about so tall, if they are smaller or larger: thin rules
+# vanish when they are shrunk.
+SMALLEST_DIGIT, LARGEST_DIGIT = 24.0, 48.0  # pixels
+MAX_PIXELS = 2_500_000  # of the scaled page
+# In heights of a digit: over how much brightness is averaged, as ink is darker than this mean; how
+# long a piece of a rule is at least; between two ridges; standard deviation of a piece from a
+# straight line at most; and between two pieces of one rule at most.
+LOCAL, SHORTEST, RIDGE, MAX_BEND, SAME_RULE = 1.3, 1.7, 0.35, 0.17, 0.37
+MIN_FILLED = 0.75  # share of a piece with ink
+MIN_COVERED = 0.4  # share of a rule's length, from its first piece to its last, with pieces
+MIN_LENGTH = 0.35  # of the longest rule in its direction
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Rules:
+    """Rules of a table, as straight lines across the page.
+
+    Attributes:
+        rows: float array of shape (m, 4), from top to bottom: x and y of the left and the right end
+            of each, in pixels of the page.
+        columns: float array of shape (n, 4), from left to right: x and y of the top and the bottom
+            end of each.
+    """
+
+    rows: np.ndarray
+    columns: np.ndarray
+
+    def locate(self, points: np.ndarray) -> np.ndarray:
+        """Tell between which rules points are.
+
+        Args:
+            points: float array of shape (k, 2), x and y in pixels.
+
+        Returns:
+            Integers of shape (k, 2): how many of the rules of rows are above each, and how many of
+            those of columns are to its left.
+        """
+        above = _interpolate(self.rows, points[:, 0]) < points[:, 1]
+        left = _interpolate(self.columns[:, [1, 0, 3, 2]], points[:, 1]) < points[:, 0]
+        return np.stack([above.sum(axis=0), left.sum(axis=0)], axis=1)
+
+
+def find_rules(page: np.ndarray, digit_height: float) -> Rules:
+    """Find the rules of tables on a page, also faint, broken and slanted ones.
+
+    Ink that is straight for longer than any stroke of a digit is a piece of a rule; pieces in one
+    line are one rule.
+
+    Args:
+        page: float32 array of shape (height, width), 0 black to 1 white, dark ink on light paper.
+        digit_height: pixels, of a usual digit on it.
+
+    Returns:
+        The rules; none in a direction are an array of shape (0, 4).
+    """
+    scale = float(np.clip(1.0, SMALLEST_DIGIT / digit_height, LARGEST_DIGIT / digit_height))
+    scale = min(scale, np.sqrt(MAX_PIXELS / page.size), 3.0)
+    unit = digit_height * scale
+    shape = [max(1, round(side * scale)) for side in page.shape]
+    method = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
+    scaled = np.asarray(Image.fromarray(page).resize(shape[::-1], method))
+    ink = ndimage.uniform_filter(scaled, round(LOCAL * unit), mode="nearest") - scaled
+    noise = 1.48 * np.median(np.abs(ink))
+    mask = ink > max(1.5 * noise, 0.015)
+    rows = _find_lines(mask, unit) / scale
+    columns = _find_lines(mask.T, unit)[:, [1, 0, 3, 2]] / scale
+    return Rules(rows, columns)
+
+
+def _find_lines(mask: np.ndarray, unit: float) -> np.ndarray:
+    """Find lines that are about level: (left, y there, right, y there) each, from top to bottom."""
+    length = round(SHORTEST * unit)
+    thick = ndimage.binary_dilation(mask, np.ones((3, 1))).astype(np.float32)
+    filled = ndimage.uniform_filter1d(thick, length, axis=1)
+    strength = ndimage.gaussian_filter1d(
+        ndimage.uniform_filter1d(mask.astype(np.float32), length, axis=1), 1.0, axis=0
+    )
+    # A ridge one pixel wide, so that rules that are crossed by others do not hang together.
+    highest = ndimage.maximum_filter1d(strength, round(RIDGE * unit), axis=0)
+    ridge = (filled > MIN_FILLED) & (strength == highest)
+    labels, count = ndimage.label(ndimage.binary_dilation(ridge, np.ones((1, 5))), np.ones((3, 3)))
+    pieces = []
+    for part in ndimage.find_objects(labels, count):
+        number = len(pieces) + 1
+        y, x = np.nonzero(labels[part] == number)
+        pieces.append((x + part[1].start, y + part[0].start))
+    straight = [piece for piece in pieces if _measure_bend(*piece) < MAX_BEND * unit]
+    straight.sort(key=lambda piece: -np.ptp(piece[0]))
+    return _join(straight, SAME_RULE * unit)
+
+
+def _fit(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Fit a line: its slope and its height at x = 0."""
+    middle = x.mean()
+    slope = ((x - middle) * (y - y.mean())).sum() / max(((x - middle) ** 2).sum(), 1e-9)
+    return float(slope), float(y.mean() - slope * middle)
+
+
+def _measure_bend(x: np.ndarray, y: np.ndarray) -> float:
+    slope, start = _fit(x, y)
+    return float(np.std(y - slope * x - start))
+
+
+def _join(pieces: list[tuple[np.ndarray, np.ndarray]], distance: float) -> np.ndarray:
+    """Join the pieces of each rule, the longest first, and leave out what is too short for one."""
+    rules: list[list[np.ndarray]] = []
+    for x, y in pieces:
+        for rule in rules:
+            slope, start = _fit(rule[0], rule[1])
+            if abs(np.mean(y - slope * x - start)) < distance:
+                rule[0], rule[1] = np.append(rule[0], x), np.append(rule[1], y)
+                break
+        else:
+            rules.append([x, y])
+    lines, covered = [], []
+    for x, y in rules:
+        slope, start = _fit(x, y)
+        lines.append((x.min(), slope * x.min() + start, x.max(), slope * x.max() + start))
+        covered.append(len(np.unique(x)) / (np.ptp(x) + 1))
+    found = np.array(lines, float).reshape(-1, 4)
+    lengths = found[:, 2] - found[:, 0]
+    kept = (np.array(covered) > MIN_COVERED) & (lengths > MIN_LENGTH * lengths.max(initial=0))
+    found = found[kept]
+    return found[np.argsort(found[:, [1, 3]].mean(axis=1))]
+
+
+def _interpolate(lines: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Heights of lines, extended at both ends, at each x: shape (lines, k)."""
+    left, top, right, bottom = lines.T[..., None]
+    return top + (x - left) * (bottom - top) / np.maximum(right - left, 1e-9)

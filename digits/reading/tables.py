@@ -1,0 +1,98 @@
+"""Finds tables: which row and column of a grid of rules each symbol on a page stands in."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from digits.reading.rules import Rules, find_rules
+
+MIN_PITCH = 0.7  # digit heights between two rules: nearer ones are one double rule
+# In a table, columns are so many digit heights wide (on squared paper they are not), and at most
+# this share of the digits stands on a rule.
+MIN_COLUMN, MAX_ON_RULES = 1.25, 0.2
+MIN_INSIDE = 0.5  # share of a page's digits that are in its table
+MIN_FILLED = 3  # cells
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Grid:
+    """The rows and columns of a table.
+
+    Attributes:
+        places: integers of shape (n, 2): row and column of each symbol, counted from 0; -1 outside
+            the table.
+        shape: number of rows and of columns.
+        rules: between them, in pixels of the page.
+    """
+
+    places: np.ndarray
+    shape: tuple[int, int]
+    rules: Rules
+
+
+def find_grid(page: np.ndarray, boxes: np.ndarray, sign_boxes: np.ndarray) -> Grid | None:
+    """Find the table on a page, if digits stand in one with rules.
+
+    Args:
+        page: float32 array of shape (height, width), 0 black to 1 white, dark ink on light paper.
+        boxes: float array of shape (n, 4): left, top, right, bottom of each digit in pixels.
+        sign_boxes: float array of shape (m, 4), of signs.
+
+    Returns:
+        The places of digits and signs, in this order, or None where there is no table.
+    """
+    if len(boxes) < MIN_FILLED:
+        return None
+    sizes = boxes[:, 2:] - boxes[:, :2]
+    digit_height = float(np.median(np.maximum(sizes[:, 1], 0.6 * sizes[:, 0])))
+    found = find_rules(page, digit_height)
+    distance = MIN_PITCH * digit_height
+    rules = Rules(_thin_out(found.rows, 1, distance), _thin_out(found.columns, 0, distance))
+    if not len(rules.columns) or len(rules.rows) + len(rules.columns) < 3:
+        return None
+    columns = rules.columns[:, [0, 2]].mean(axis=1)
+    if len(columns) > 1 and np.median(np.diff(columns)) < MIN_COLUMN * digit_height:
+        return None
+    both = np.concatenate([boxes, sign_boxes])
+    middles = (both[:, :2] + both[:, 2:]) / 2
+    inside = _is_inside(rules, middles, digit_height)
+    on_rules = _are_on_rules(rules, boxes)
+    digits_inside = inside[: len(boxes)]
+    if digits_inside.mean() < MIN_INSIDE or on_rules[digits_inside].mean() > MAX_ON_RULES:
+        return None
+    places = rules.locate(middles)
+    filled = places[: len(boxes)][digits_inside]
+    if len(np.unique(filled, axis=0)) < MIN_FILLED:
+        return None
+    first, last = filled.min(axis=0), filled.max(axis=0)
+    inside &= ((places >= first) & (places <= last)).all(axis=1)
+    places = np.where(inside[:, None], places - first, -1)
+    rows, columns = (last - first + 1).tolist()
+    return Grid(places, (rows, columns), rules)
+
+
+def _thin_out(lines: np.ndarray, axis: int, distance: float) -> np.ndarray:
+    """Keep one of the rules that are nearer to each other than that."""
+    kept: list[np.ndarray] = []
+    for line in lines:
+        if not kept or (line - kept[-1])[[axis, axis + 2]].mean() >= distance:
+            kept.append(line)
+    return np.array(kept).reshape(-1, 4)
+
+
+def _is_inside(rules: Rules, points: np.ndarray, margin: float) -> np.ndarray:
+    """Whether points are between the ends of the rules."""
+    inside = np.ones(len(points), bool)
+    for lines, axis in ((rules.rows, 0), (rules.columns, 1)):
+        if len(lines):
+            start, end = lines[:, axis].min() - margin, lines[:, axis + 2].max() + margin
+            inside &= (points[:, axis] > start) & (points[:, axis] < end)
+    return inside
+
+
+def _are_on_rules(rules: Rules, boxes: np.ndarray) -> np.ndarray:
+    """Whether a rule crosses the inner half of digits."""
+    middles, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+    return (rules.locate(middles - sizes / 4) != rules.locate(middles + sizes / 4)).any(axis=1)

@@ -1,0 +1,153 @@
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+from scipy import ndimage
+
+from digits.reading import layout, tables
+from digits.reading.rules import find_rules
+
+DIGIT = 20  # pixels, height of a digit
+NO_SIGNS = np.zeros((0, 4))
+
+
+def draw_page(lines, boxes=(), ink=0.3, thickness=1, shape=(400, 600)):
+    """Paper with lines, and with a stroke for each digit in its box."""
+    page = Image.new("L", (2 * shape[1], 2 * shape[0]), 230)
+    draw = ImageDraw.Draw(page)
+    for line in lines:
+        draw.line([2 * x for x in line], fill=round(230 - 230 * ink), width=2 * thickness)
+    for left, top, right, bottom in boxes:
+        draw.line([2 * left, 2 * top, 2 * right, 2 * bottom], fill=40, width=5)
+        draw.line([2 * right, 2 * top, 2 * left, 2 * bottom], fill=40, width=5)
+    small = page.resize(shape[::-1], Image.Resampling.BOX)
+    noise = np.random.default_rng(0).normal(0, 0.01, shape)
+    return (np.asarray(small, np.float32) / 255 + noise).astype(np.float32)
+
+
+def make_table(rows=5, columns=4, pitch=(60, 100), start=(40, 60)):
+    """Lines of a grid, and boxes of two digits in each cell with their rows and columns."""
+    height, width = pitch
+    top, left = start
+    bottom, right = top + rows * height, left + columns * width
+    lines = [(left, top + n * height, right, top + n * height) for n in range(rows + 1)]
+    lines += [(left + n * width, top, left + n * width, bottom) for n in range(columns + 1)]
+    boxes, places = [], []
+    for row in range(rows):
+        for column in range(columns):
+            x, y = left + (column + 0.5) * width, top + (row + 0.5) * height
+            boxes += [(x - 16, y - 10, x - 4, y + 10), (x + 4, y - 10, x + 16, y + 10)]
+            places += [(row, column)] * 2
+    return lines, boxes, places
+
+
+def bend(points, angle=0.0, perspective=0.0):
+    """Turn and distort points (x, y) about the middle of the page."""
+    x, y = np.asarray(points, float).reshape(-1, 2).T - [[300], [200]]
+    x, y = x * (1 + perspective * y / 200), y * (1 + perspective * y / 400)
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.stack([300 + x * cos - y * sin, 200 + x * sin + y * cos], axis=1)
+
+
+def move(boxes, **how):
+    middles = bend((np.array(boxes)[:, :2] + np.array(boxes)[:, 2:]) / 2, **how)
+    sizes = np.array(boxes)[:, 2:] - np.array(boxes)[:, :2]
+    return np.concatenate([middles - sizes / 2, middles + sizes / 2], axis=1)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        {"angle": 0.03},
+        {"angle": -0.04},
+        {"perspective": 0.06},
+        {"angle": 0.02, "perspective": -0.05},
+    ],
+)
+@pytest.mark.parametrize("ink", [0.08, 0.9])
+def test_each_digit_gets_the_row_and_column_of_its_cell(how, ink):
+    lines, boxes, places = make_table()
+    lines = [bend(line, **how).ravel().tolist() for line in lines]
+    moved = move(boxes, **how)
+    grid = tables.find_grid(draw_page(lines, moved, ink), moved, NO_SIGNS)
+    assert grid.shape == (5, 4)
+    assert grid.places.tolist() == [list(place) for place in places]
+
+
+def test_empty_cells_keep_their_place_and_empty_edges_are_left_out():
+    lines, boxes, places = make_table()
+    kept = [n for n, (row, column) in enumerate(places) if row > 0 and (row, column) != (2, 1)]
+    boxes, places = np.array(boxes, float)[kept], np.array(places)[kept]
+    grid = tables.find_grid(draw_page(lines, boxes), boxes, NO_SIGNS)
+    assert grid.shape == (4, 4)
+    assert (grid.places == places - [1, 0]).all()
+
+
+def test_broken_and_double_rules_are_one_and_signs_have_places_too():
+    lines, boxes, places = make_table()
+    lines += [(left + 4, top + 4, right + 4, bottom + 4) for left, top, right, bottom in lines]
+    page = draw_page(lines, boxes)
+    page[:, 250:258] = page[:, 450:456] = 0.9  # gaps in the rules of rows
+    sign = np.array([boxes[3]], float) + [14, 12, 6, 2]
+    grid = tables.find_grid(page, np.array(boxes, float), sign)
+    assert grid.places.tolist() == [*map(list, places), [0, 1]]
+
+
+def test_what_is_above_a_table_is_outside_it():
+    lines, boxes, _ = make_table(rows=4, start=(120, 60))
+    boxes += [(90, 30, 102, 50), (105, 30, 117, 50)]
+    grid = tables.find_grid(draw_page(lines, boxes), np.array(boxes, float), NO_SIGNS)
+    assert grid.places[-2:].tolist() == [[-1, -1]] * 2
+    assert grid.places[0].tolist() == [0, 0]
+
+
+def make_ruled():
+    return [(0, y, 600, y) for y in range(30, 400, 30)], make_table()[1]
+
+
+def make_squared():
+    _, boxes, _ = make_table(pitch=(60, 90))
+    squares = [(0, y, 600, y) for y in range(5, 400, 18)]
+    return squares + [(x, 0, x, 400) for x in range(3, 600, 18)], boxes
+
+
+def make_underlined():
+    return [(60, 350, 500, 350), (60, 356, 500, 356)], make_table()[1]
+
+
+@pytest.mark.parametrize(
+    "make", [make_ruled, make_squared, make_underlined, lambda: ([], make_table()[1])]
+)
+def test_notes_on_ruled_squared_and_plain_paper_are_no_tables(make):
+    lines, boxes = make()
+    assert tables.find_grid(draw_page(lines, boxes), np.array(boxes, float), NO_SIGNS) is None
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_a_few_digits_are_no_table(count):
+    lines, boxes, _ = make_table()
+    few = np.array(boxes[:count], float).reshape(-1, 4)
+    assert tables.find_grid(draw_page(lines, few), few, NO_SIGNS) is None
+
+
+def test_rules_are_where_they_were_drawn():
+    lines, boxes, _ = make_table()
+    rules = find_rules(draw_page(lines, boxes), DIGIT)
+    np.testing.assert_allclose(rules.rows[:, 1], [40 + 60 * n for n in range(6)], atol=1.5)
+    np.testing.assert_allclose(rules.columns[:, 0], [60 + 100 * n for n in range(5)], atol=1.5)
+    blank = find_rules(np.full((90, 120), 0.8, np.float32), DIGIT)
+    assert blank.rows.shape == blank.columns.shape == (0, 4)
+    noise = np.random.default_rng(1).uniform(0.6, 1, (300, 400)).astype(np.float32)
+    found = find_rules(ndimage.gaussian_filter(noise, 1), DIGIT)
+    assert found.rows.shape == found.columns.shape == (0, 4)
+
+
+def test_a_number_ends_at_the_edge_of_its_cell():
+    boxes = np.array([[10 + 14 * n, 10, 20 + 14 * n, 30] for n in range(6)], float)
+    places = np.array([[0, 0], [0, 0], [0, 1], [0, 2], [0, 2], [-1, -1]])
+    assert layout.make_lines(boxes) == [[[0, 1, 2, 3, 4, 5]]]
+    lines = layout.make_lines(boxes, places=places)
+    assert lines == [[[0, 1], [2], [3, 4], [5]]]
+    apart = boxes + np.array([[0]] * 5 + [[20]]) * [1, 0, 1, 0]
+    assert layout.make_lines(apart) == [[[0, 1, 2, 3, 4], [5]]]
+    assert layout.make_lines(apart, places=np.array([[0, 0]] * 6)) == [[[0, 1, 2, 3, 4, 5]]]
