@@ -45,7 +45,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
             f"received both test images and photos ({args.photos[0]!r}), expected one kind: give "
             "them one after the other (a photo named 7 as ./7)"
         )
-    photo_flags = {"--csv": args.csv, "--detector-path": args.detector_path, "--turn": args.turn}
+    photo_flags = {
+        "--csv": args.csv,
+        "--detector-path": args.detector_path,
+        "--table": args.table,
+        "--turn": args.turn,
+    }
     given = [flag for flag, value in photo_flags.items() if value is not None]
     if given and not args.photos:
         parser.error(f"received {given[0]} without photos, expected some: give their names")
@@ -193,6 +198,7 @@ def main(argv: list[str] | None = None) -> int | None:
         results_file=args.results_file,
         csv_file=args.csv,
         turn=args.turn,
+        table_file=args.table,
     )
 
 

@@ -136,7 +136,7 @@ def add_model_flags(parser: argparse.ArgumentParser, default: str = "dense") -> 
 
 
 def add_photo_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that concern photos alone: `--detector-path`, `--turn` and `--csv`."""
+    """Add the flags of photos alone: `--detector-path`, `--turn`, `--csv` and `--table`."""
     parser.add_argument(
         "--detector-path",
         type=file_name(".keras"),
@@ -156,6 +156,12 @@ def add_photo_flags(parser: argparse.ArgumentParser) -> None:
         type=file_name(".csv"),
         metavar="FILE.csv",
         help="write the numbers read on photos here, one a row (default: they are only printed)",
+    )
+    parser.add_argument(
+        "--table",
+        type=file_name(".csv"),
+        metavar="FILE.csv",
+        help="write the cells of the table on a photo here, row by row (default: they are not)",
     )
 
 

@@ -74,6 +74,12 @@ def write_csv(path: str | Path, columns: Mapping[str, Sequence]) -> None:
         writer.writerows(zip(*columns.values(), strict=True))
 
 
+def write_csv_rows(path: str | Path, rows: Sequence[Sequence[str]]) -> None:
+    """Write rows of cells as CSV without a header, whole or not at all."""
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+
+
 def check_writable(path: str | Path) -> None:
     """Raise now if `path` cannot be written later; its missing folders are made.
 

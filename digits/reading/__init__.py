@@ -5,7 +5,7 @@
 
 from digits.reading.photos import Photo, find_photos, load_photo
 from digits.reading.reader import Reader
-from digits.reading.results import Digit, Line, Number, Page, Sign
+from digits.reading.results import Digit, Line, Number, Page, Sign, Table
 
 __all__ = [
     "Digit",
@@ -15,6 +15,7 @@ __all__ = [
     "Photo",
     "Reader",
     "Sign",
+    "Table",
     "find_photos",
     "load_photo",
 ]

@@ -50,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.results_file,
         args.csv,
         args.turn,
+        args.table,
     )
 
 
@@ -61,6 +62,7 @@ def read_files(
     results_file: Path | None = None,
     csv_file: Path | None = None,
     turn: int | None = None,
+    table_file: Path | None = None,
 ) -> int:
     """Read photos, print what is on them and draw it.
 
@@ -75,13 +77,14 @@ def read_files(
         results_file: JSON to write, or None.
         csv_file: CSV to write, or None.
         turn: degrees anticlockwise after which the photos are upright, or None to find out.
+        table_file: CSV to write with the cells of the photos' tables, or None.
 
     Returns:
         Exit status: 0, 1 if some photos could not be read, 2 if none could.
     """
     paths = find_photos(inputs)
     figure_paths = name_figures(paths, plots_dir)
-    cli.check_writable(plots_dir / "reading.png", results_file, csv_file)
+    cli.check_writable(plots_dir / "reading.png", results_file, csv_file, table_file)
     if not any(os.path.isfile(path) for path in paths):  # before TensorFlow is loaded
         _print_errors([explain_missing(path) for path in paths])
         return 2
@@ -92,7 +95,7 @@ def read_files(
     _print_errors(errors)
     # Written before anything is printed: a closed pipe, as after `| head`, ends the program.
     with cli.one_line_errors():
-        written = _write_results(list(pages.values()), results_file, csv_file)
+        written = _write_results(list(pages.values()), results_file, csv_file, table_file)
     if pages:
         print(
             f"Read with {reader.detector.path} and {reader.classifier.path}, "
@@ -101,6 +104,8 @@ def read_files(
     for figure_path, page in pages.items():
         print(f"{printable(page.photo_name)}: {describe(page)}")
         print(format_lines(page), end="")
+        if table_file:
+            print(describe_table(page))
         print(f"Wrote {printable(figure_path)}")
     for path in written:
         print(f"Wrote {path}")
@@ -148,6 +153,17 @@ def format_lines(page: Page) -> str:
     return text
 
 
+def describe_table(page: Page) -> str:
+    """Say which cells of a page's table are not sure, since a spreadsheet does not show it."""
+    if page.table is None:
+        return "  no table found on it: its rows must be separated by lines, and its columns too"
+    rows: dict[int, list[str]] = {}
+    for row, column in page.table.unsure:
+        rows.setdefault(row, []).append(str(column))
+    unsure = [f"row {row}: {', '.join(columns)}" for row, columns in rows.items()]
+    return f"  columns of the cells that are not sure: {'; '.join(unsure) or 'none'}"
+
+
 def _read_and_draw(
     reader: Reader, paths: Sequence[Path], figure_paths: Sequence[Path], turn: int | None
 ) -> tuple[dict[Path, Page], list[Exception]]:
@@ -179,7 +195,10 @@ def _print_errors(errors: Iterable[object]) -> None:
 
 
 def _write_results(
-    pages: Sequence[Page], results_file: Path | None, csv_file: Path | None
+    pages: Sequence[Page],
+    results_file: Path | None,
+    csv_file: Path | None,
+    table_file: Path | None,
 ) -> list[Path]:
     """Write the files that were asked for; returns their paths."""
     if results_file:
@@ -187,4 +206,21 @@ def _write_results(
     if csv_file:
         rows = [row for page in pages for row in page.to_rows()]
         files.write_csv(csv_file, {name: [row[name] for row in rows] for name in COLUMNS})
-    return [path for path in (results_file, csv_file) if path]
+    if table_file:
+        files.write_csv_rows(table_file, make_sheet(pages))
+    return [path for path in (results_file, csv_file, table_file) if path]
+
+
+def make_sheet(pages: Sequence[Page]) -> list[list[str]]:
+    """Make the rows of a spreadsheet of the tables on pages.
+
+    Args:
+        pages: of one photo or of several.
+
+    Returns:
+        The cells' texts; of several photos below each other, with the photo's name before each row.
+    """
+    tables = [(page.photo_name, page.table.texts) for page in pages if page.table]
+    if len(pages) == 1:
+        return [row for _, rows in tables for row in rows]
+    return [[printable(name), *row] for name, rows in tables for row in rows]

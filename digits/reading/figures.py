@@ -17,7 +17,7 @@ from matplotlib.patheffects import withStroke
 from PIL import Image, ImageDraw, ImageFont
 
 from digits import plotting
-from digits.plotting import BLUE, GREEN, GREY, STYLE, VERMILLION
+from digits.plotting import BLUE, GREEN, GREY, ORANGE, STYLE, VERMILLION
 from digits.reading.photos import Photo
 from digits.reading.results import Digit, Page, Sign
 
@@ -49,6 +49,9 @@ def draw_page(photo: Photo, page: Page, path: Path, title: str) -> None:
     axes = parts[0].subplots()
     axes.imshow(photo.pixels)
     axes.set_axis_off()
+    if page.table:
+        for x, y, other_x, other_y in page.table.rules:
+            axes.plot([x, other_x], [y, other_y], color=ORANGE, lw=0.8, alpha=0.7)
     points_a_pixel = 72 * min(WIDTH / width, photo_height / height)
     for symbol in page.symbols:
         _draw_box(axes, symbol, "-" if symbol.is_sure else "--")
@@ -85,6 +88,8 @@ def mark(photo: Photo, page: Page) -> np.ndarray:
     size = max(1, round(width * scale)), max(1, round(height * scale))
     marked = Image.fromarray(photo.pixels).resize(size, Image.Resampling.LANCZOS)
     draw = ImageDraw.Draw(marked)
+    for rule in page.table.rules if page.table else ():
+        draw.line([scale * place for place in rule], ORANGE, width=2)
     for symbol in page.symbols:
         color = _choose_color(symbol)
         left, top, right, bottom = (edge * scale for edge in symbol.box)

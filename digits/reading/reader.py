@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +97,9 @@ class Reader:
         lines = layout.make_lines(boxes, selected.texts.tolist(), selected.boxes, slope, places)
         parts = [[(_make_part(part, symbols), part[0]) for part in line] for line in lines]
         made = tuple(Line(tuple(part for part, _ in line)) for line in parts)
-        table = None if grid is None else _make_table(grid, list(itertools.chain(*parts)))
+        table = None
+        if grid is not None:
+            table = _make_table(grid, list(itertools.chain(*parts)), to_photo)
         return Page(photo.name, photo.scale, made, view.turns, view.is_inverted, table)
 
     def _recognize(
@@ -161,7 +163,11 @@ def _make_signs(selected: signs.Signs, photo_boxes: np.ndarray) -> list[Sign]:
     ]
 
 
-def _make_table(grid: tables.Grid, parts: Sequence[tuple[Number | Sign, int]]) -> Table:
+def _make_table(
+    grid: tables.Grid,
+    parts: Sequence[tuple[Number | Sign, int]],
+    to_photo: Callable[[np.ndarray], np.ndarray],
+) -> Table:
     """Make the table of the parts in it, each with the index of its first symbol."""
     cells: dict[tuple[int, int], list[Number | Sign]] = {}
     for part, index in parts:
@@ -174,8 +180,11 @@ def _make_table(grid: tables.Grid, parts: Sequence[tuple[Number | Sign, int]]) -
         if any(isinstance(part, Number) for part in here)
     }
     rows, columns = grid.shape
+    ends = np.concatenate([grid.rules.rows, grid.rules.columns]).reshape(-1, 2)
+    rules = to_photo(np.tile(ends, 2))[:, :2].reshape(-1, 4)
     return Table(
-        tuple(tuple(made.get((row, column)) for column in range(columns)) for row in range(rows))
+        tuple(tuple(made.get((row, column)) for column in range(columns)) for row in range(rows)),
+        tuple(tuple(rule) for rule in rules.tolist()),
     )
 
 

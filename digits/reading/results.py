@@ -13,7 +13,7 @@ import numpy as np
 Box = tuple[float, float, float, float]
 # Of a table of numbers, the keys of the rows of `Page.to_rows`.
 COLUMNS = (
-    "file", "line", "number", "text", "value", "probability", "is_sure",
+    "file", "line", "number", "row", "column", "text", "value", "probability", "is_sure",
     "left", "top", "right", "bottom",
 )  # fmt: skip
 # Signs between the numbers of a line that are written without a blank before or after them.
@@ -156,14 +156,35 @@ class Table:
     Attributes:
         cells: its rows from top to bottom, each of as many cells from left to right: what stands in
             it, None where that is nothing.
+        rules: the rules by which it was found, each from one end (x, y) to the other in pixels of
+            the photo.
     """
 
     cells: tuple[tuple[Line | None, ...], ...]
+    rules: tuple[tuple[float, float, float, float], ...] = ()
 
     @property
     def texts(self) -> list[list[str]]:
         """The texts of its cells, by row and column, "" where a cell is empty."""
         return [["" if cell is None else cell.text for cell in row] for row in self.cells]
+
+    @property
+    def unsure(self) -> list[tuple[int, int]]:
+        """Rows and columns, counted from 1, of the cells in which something is not sure."""
+        return [
+            (row_number, column_number)
+            for row_number, row in enumerate(self.cells, start=1)
+            for column_number, cell in enumerate(row, start=1)
+            if cell is not None and not all(symbol.is_sure for symbol in cell.symbols)
+        ]
+
+    def locate(self, number: Number) -> tuple[int, int] | None:
+        """Tell in which row and column a number of it stands, counted from 1; None in none."""
+        for row_number, row in enumerate(self.cells, start=1):
+            for column_number, cell in enumerate(row, start=1):
+                if cell is not None and any(part is number for part in cell.parts):
+                    return row_number, column_number
+        return None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -233,7 +254,11 @@ class Page:
         if not self.digits:
             return "no digits found"
         counts = (len(self.digits), "digit"), (len(self.lines), "line")
-        return " in ".join(f"{count} {noun}{'s' if count > 1 else ''}" for count, noun in counts)
+        text = " in ".join(f"{count} {noun}{'s' if count > 1 else ''}" for count, noun in counts)
+        if self.table:
+            num_rows, num_columns = len(self.table.cells), len(self.table.cells[0])
+            text += f", a table of {num_rows} x {num_columns} cells"
+        return text
 
     def to_dict(self) -> dict[str, Any]:
         """Export it as plain values, ready for JSON.
@@ -243,7 +268,9 @@ class Page:
             ink is lighter than paper) and `lines`: dicts of `text`, `numbers` (`text`, `value`,
             `is_sure` and `box` each), `digits` (`label`, `probability`, `is_sure` and `box`) and
             `signs` (`text`, `probability`, `is_sure` and `box`). A box is [left, top, right,
-            bottom] in pixels of the file.
+            bottom] in pixels of the file. Where there is a table, also `table`, the texts of its
+            cells by row and column, and of each number `row` and `column`, counted from 1; None
+            beside the table.
         """
         exported: dict[str, Any] = {
             "file": self.photo_name,
@@ -258,6 +285,7 @@ class Page:
                             "value": number.value,
                             "is_sure": number.is_sure,
                             "box": self._to_file_pixels(number.box),
+                            **(self._locate(number) if self.table else {}),
                         }
                         for number in line.numbers
                     ],
@@ -277,10 +305,10 @@ class Page:
         """Export its numbers as rows of a table.
 
         Returns:
-            A dict for each number, in reading order: `file`, `line` and `number` (both counted from
-            1), `text`, `value` (None for what is no plain number), `probability` (the lowest of its
-            symbols), `is_sure` (whether all of them are), `left`, `top`, `right` and `bottom` of
-            its box in pixels of the file.
+            A dict for each number, in reading order: `file`, `line`, `number` in the line, `row`
+            and `column` in the table (counted from 1; None beside it), `text`, `value` (None for
+            what is no plain number), `probability` (the lowest of its symbols), `is_sure` (whether
+            all of them are), `left`, `top`, `right` and `bottom` of its box in pixels of the file.
         """
         rows = []
         for line_number, line in enumerate(self.lines, start=1):
@@ -291,6 +319,7 @@ class Page:
                         "file": printable(self.photo_name),
                         "line": line_number,
                         "number": number_number,
+                        **self._locate(number),
                         "text": number.text,
                         "value": number.value,
                         "probability": round(number.probability, 4),
@@ -302,6 +331,10 @@ class Page:
                     }
                 )
         return rows
+
+    def _locate(self, number: Number) -> dict[str, int | None]:
+        place = self.table.locate(number) if self.table else None
+        return dict(zip(("row", "column"), place or (None, None), strict=True))
 
     def _describe(self, symbol: Digit | Sign) -> dict[str, Any]:
         return {

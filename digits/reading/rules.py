@@ -89,7 +89,7 @@ def _find_lines(mask: np.ndarray, unit: float) -> np.ndarray:
     highest = ndimage.maximum_filter1d(strength, round(RIDGE * unit), axis=0)
     ridge = (filled > MIN_FILLED) & (strength == highest)
     labels, count = ndimage.label(ndimage.binary_dilation(ridge, np.ones((1, 5))), np.ones((3, 3)))
-    pieces = []
+    pieces: list[tuple[np.ndarray, np.ndarray]] = []
     for part in ndimage.find_objects(labels, count):
         number = len(pieces) + 1
         y, x = np.nonzero(labels[part] == number)

@@ -14,6 +14,7 @@ from PIL import Image
 from digits.networks import storage
 from digits.reading import Digit, Line, Number, Page, Sign, command, reader
 from tests.conftest import ROOT, make_bomb
+from tests.reading.test_results import make_page, make_page_with_table
 
 NOTE = ROOT / "examples" / "note.jpg"
 
@@ -65,6 +66,16 @@ def test_a_photo_is_turned_as_the_flag_says(digits_read, monkeypatch, tmp_path):
     assert "note.jpg: no digits found, read turned by 270° anticlockwise\n" in result.stdout
     (written,) = json.loads((tmp_path / "r.json").read_text())
     assert written["turned"] == 270
+
+
+def test_tables_of_several_photos_are_below_each_other():
+    one, other = make_page_with_table(), make_page()
+    assert command.make_sheet([one]) == [["12", "", "3"], ["", "45 -", ""]]
+    rows = [["a.png", "12", "", "3"], ["a.png", "", "45 -", ""]]
+    assert command.make_sheet([one, other, one]) == rows * 2
+    assert command.make_sheet([other]) == []
+    assert command.describe_table(one).endswith("not sure: row 1: 3")
+    assert "no table found" in command.describe_table(other)
 
 
 def test_photos_called_alike_get_figures_of_their_own():

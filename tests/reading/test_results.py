@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from digits.reading import Digit, Line, Number, Page, Sign
+from digits.reading import Digit, Line, Number, Page, Sign, Table
 from digits.reading.results import COLUMNS, parse_value
 from digits.symbols import SIGNS
 
@@ -174,11 +174,33 @@ def test_numbers_are_exported_as_rows_with_their_boxes():
     rows = make_page(*lines, name="x/a.png").to_rows()
     assert all(tuple(row) == COLUMNS for row in rows)
     assert [tuple(row.values()) for row in rows] == [
-        ("x/a.png", 1, 1, "12", 12, 0.99, True, 0, 5, 22, 25),
-        ("x/a.png", 1, 2, "345", 345, 0.4124, False, 24, 5, 58, 25),
-        ("x/a.png", 2, 1, "7", 7, 0.99, True, 0, 5, 10, 25),
-        ("x/a.png", 2, 2, "50%", None, 0.9, True, 0, 5, 34, 25),
+        ("x/a.png", 1, 1, None, None, "12", 12, 0.99, True, 0, 5, 22, 25),
+        ("x/a.png", 1, 2, None, None, "345", 345, 0.4124, False, 24, 5, 58, 25),
+        ("x/a.png", 2, 1, None, None, "7", 7, 0.99, True, 0, 5, 10, 25),
+        ("x/a.png", 2, 2, None, None, "50%", None, 0.9, True, 0, 5, 34, 25),
     ]
+
+
+def make_page_with_table():
+    """Two rows of three cells, two of them empty, and a line below."""
+    first, second = make_number("12"), make_number("3", probability=0.5, is_sure=False)
+    third, below = make_number("45"), make_number("6")
+    cells = [[Line((first,)), None, Line((second,))], [None, Line((third, make_sign("-"))), None]]
+    page = make_page([first, second], [third], [below])
+    return dataclasses.replace(page, table=Table(tuple(map(tuple, cells))))
+
+
+def test_a_table_has_its_cells_by_row_and_column():
+    page = make_page_with_table()
+    exported = page.to_dict()
+    assert exported["table"] == [["12", "", "3"], ["", "45 -", ""]]
+    assert page.table.unsure == [(1, 3)]
+    places = [(1, 1), (1, 3), (2, 2), (None, None)]
+    assert [(row["row"], row["column"]) for row in page.to_rows()] == places
+    numbers = [number for line in exported["lines"] for number in line["numbers"]]
+    assert [(number["row"], number["column"]) for number in numbers] == places
+    assert page.summary() == "6 digits in 3 lines, a table of 2 x 3 cells"
+    assert "table" not in make_page([make_number("1")]).to_dict()
 
 
 def test_exported_boxes_are_in_pixels_of_the_file():

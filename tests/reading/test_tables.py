@@ -88,7 +88,7 @@ def test_broken_and_double_rules_are_one_and_signs_have_places_too():
     lines += [(left + 4, top + 4, right + 4, bottom + 4) for left, top, right, bottom in lines]
     page = draw_page(lines, boxes)
     page[:, 250:258] = page[:, 450:456] = 0.9  # gaps in the rules of rows
-    sign = np.array([boxes[3]], float) + [14, 12, 6, 2]
+    sign = np.array([boxes[3]]) + np.array([14, 12, 6, 2])
     grid = tables.find_grid(page, np.array(boxes, float), sign)
     assert grid.places.tolist() == [*map(list, places), [0, 1]]
 
