@@ -1,6 +1,7 @@
 """Makes the example photos, and the figure of how one is read: python -m examples.make_examples.
 
-They are written with MNIST's test digits, which no network here was trained on, on made-up paper.
+They are written with MNIST's test digits, which no network here was trained on, and with drawn
+signs, on made-up paper.
 """
 
 from pathlib import Path
@@ -11,20 +12,28 @@ from scipy import ndimage
 
 import data
 from digits import cli
-from digits.training.synthetic import pages, photograph, strokes
+from digits.training.synthetic import marks, pages, photograph, strokes
 
 ROOT = Path(__file__).parent.parent
 SHAPE = 640, 900  # pixels
 SIZE = 62  # pixels, height of a digit
+SHEET = [
+    ["1", "21.5", "14", "35.5"],
+    ["2", "18", "", "18"],
+    ["3", "7.25", "-3", "4.25"],
+    ["4", "30", "16", "46"],
+    ["5", "", "29", "29"],
+    ["6", "12", "8.5", "20.5"],
+]
 
 
 def write(
     lines: list[str], rng: np.random.Generator, traced: np.ndarray, labels: np.ndarray, pen: float
 ) -> np.ndarray:
-    """Write lines of digits and operators, each with slants of its own.
+    """Write lines of digits and signs, each with slants of its own.
 
     Args:
-        lines: of digits, spaces and `strokes.OPERATORS`.
+        lines: of digits, signs and spaces.
         rng: random generator.
         traced: distance maps of digits from `strokes.trace_digits`.
         labels: their digits.
@@ -33,23 +42,75 @@ def write(
     Returns:
         float32 array of `SHAPE`, 0 no ink to 1.
     """
-    writer = pages.Writer(rng, SIZE, traced, labels, SHAPE)
-    writer.pen, writer.softness = pen, 1.5
+    writer = make_writer(SIZE, rng, traced, labels, pen)
     for row, line in enumerate(lines):
-        x, slope = 110.0, rng.normal(0, 0.02)
-        for symbol in line:
-            y = 120 + 1.9 * SIZE * row + slope * x + rng.normal(0, 2)
-            kind = "digits" if symbol.isdecimal() else "operators"
-            if symbol.isdecimal():
-                index = rng.choice(np.flatnonzero(labels == int(symbol)))
-            elif symbol != " ":
-                index = strokes.OPERATORS.index(symbol)
-            if symbol != " ":
-                writer.write(kind, x, y, SIZE, rng.normal(0, 0.03), index)
-            x += 0.8 * SIZE if symbol != " " else 0.6 * SIZE
-    # Strokes are traced for small digits; at this size their corners are rounded off.
-    smooth = ndimage.gaussian_filter(writer.ink, 1.5)
-    return np.clip((smooth - 0.5) * 3 + 0.5, 0, 1).astype(np.float32)
+        slope = rng.normal(0, 0.02)
+        write_text(writer, line, 110.0, 120 + 1.9 * SIZE * row, SIZE, slope)
+    return smooth(writer.ink)
+
+
+def write_sheet(
+    rows: list[list[str]], rng: np.random.Generator, traced: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Write a table with a rule around each cell.
+
+    Args:
+        rows: texts of the cells.
+        rng: random generator.
+        traced: distance maps of digits from `strokes.trace_digits`.
+        labels: their digits.
+
+    Returns:
+        Ink of the writing and of the rules, float32 arrays of `SHAPE`, 0 to 1.
+    """
+    size, top, left, height, width = 40, 60, 70, 85, 190
+    writer = make_writer(size, rng, traced, labels, pen=3.5)
+    for row, texts in enumerate(rows):
+        for column, text in enumerate(texts):
+            x = left + column * width + rng.uniform(45, 70)
+            y = top + (row + 0.5) * height + rng.normal(0, 4)
+            write_text(writer, text, x, y, size, rng.normal(0, 0.02))
+    bottom, right = top + len(rows) * height, left + len(rows[0]) * width
+    lines = [[(left, top + n * height), (right, top + n * height)] for n in range(len(rows) + 1)]
+    lines += [
+        [(left + n * width, top), (left + n * width, bottom)] for n in range(len(rows[0]) + 1)
+    ]
+    return smooth(writer.ink), marks.draw_lines(SHAPE, lines, 1.5)
+
+
+def make_writer(
+    size: float, rng: np.random.Generator, traced: np.ndarray, labels: np.ndarray, pen: float
+) -> pages.Writer:
+    """Make a writer with a certain pen, who crosses nothing out."""
+    writer = pages.Writer(rng, size, traced, labels, SHAPE)
+    writer.pen, writer.softness, writer.share_overwritten = pen, 1.5, 0
+    return writer
+
+
+def write_text(
+    writer: pages.Writer, text: str, x: float, y: float, size: float, slope: float
+) -> None:
+    """Write digits, signs and spaces from (x, y) on."""
+    start = x
+    for symbol in text:
+        if symbol != " ":
+            narrow = -0.22 * size if symbol in ".,:" else 0
+            place, level = x + narrow, y + slope * (x - start) + writer.rng.normal(0, 0.03 * size)
+            writer.write_symbol(symbol, place, level, size, writer.rng.normal(0, 0.03))
+            x += 2 * narrow
+        x += 0.8 * size if symbol != " " else 0.6 * size
+
+
+def smooth(ink: np.ndarray) -> np.ndarray:
+    """Round off the corners of strokes: they are traced for smaller digits."""
+    return np.clip((ndimage.gaussian_filter(ink, 1.5) - 0.5) * 3 + 0.5, 0, 1).astype(np.float32)
+
+
+def light_paper(rng: np.random.Generator) -> np.ndarray:
+    """Make paper in the light of a lamp: float array of (*SHAPE, 3), 0 black to 1 white."""
+    y, x = np.indices(SHAPE) / max(SHAPE)
+    light = 0.93 - 0.35 * x * y - 0.15 * (x - 0.4) ** 2
+    return light[..., None] * [1.0, 0.97, 0.9] + rng.normal(0, 0.012, SHAPE)[..., None]
 
 
 def save(photo: np.ndarray, name: str) -> None:
@@ -83,7 +144,7 @@ def main() -> None:
     """Write the photos beside this script, and the figure to plots/released."""
     cli.Parser("Make the example photos, and the figure of how one is read.").parse_args()
     images, labels = data.load_test()
-    rng = np.random.default_rng(11)
+    rng = np.random.default_rng(20)
     traced = strokes.trace_digits(images[:2000], labels[:2000], rng, share_broken=0)
     labels = labels[:2000]
 
@@ -91,13 +152,17 @@ def main() -> None:
     ink = write(lines, rng, traced, labels, pen=4.5)
     rules = np.zeros(SHAPE, np.float32)
     rules[85 :: int(0.95 * SIZE)] = 0.25
-    y, x = np.indices(SHAPE) / max(SHAPE)
-    light = (0.93 - 0.35 * x * y - 0.15 * (x - 0.4) ** 2)[..., None] * [1.0, 0.97, 0.9]
     ink_colour, rule_colour = np.array([0.95, 0.8, 0.35]), np.array([0.9, 0.5, 0.2])
-    photo = light * (1 - 0.85 * ink[..., None] * ink_colour) * (1 - rules[..., None] * rule_colour)
-    photo += rng.normal(0, 0.012, SHAPE)[..., None]
+    rules = 1 - rules[..., None] * rule_colour
+    photo = light_paper(rng) * (1 - 0.85 * ink[..., None] * ink_colour) * rules
     save(photo, "note.jpg")
     save(np.rot90(photo), "sideways.jpg")
+
+    rng = np.random.default_rng(21)
+    ink, rules = write_sheet(SHEET, rng, traced, labels)
+    ink, rules = (ndimage.rotate(part, 1.5, reshape=False, order=1) for part in (ink, rules))
+    rules = 1 - 0.55 * rules[..., None]
+    save(light_paper(rng) * (1 - 0.85 * ink[..., None] * ink_colour) * rules, "sheet.jpg")
 
     rng = np.random.default_rng(5)
     ink = write(["8421", "60 59 58"], rng, traced, labels, pen=7)
