@@ -17,7 +17,7 @@ import numpy as np
 from digits import files
 from digits.networks import Classifier
 from digits.reading import Photo, Reader, canvas, figures, photos
-from digits.reading.results import COLUMNS
+from digits.reading.results import COLUMNS, Table
 from digits.web import answers, learn_tab, middleware
 
 STATIC = Path(__file__).parent / "static"
@@ -25,6 +25,7 @@ EXAMPLES = {
     "note.jpg": "Ruled paper",
     "blackboard.jpg": "A blackboard",
     "sideways.jpg": "A page on its side",
+    "sheet.jpg": "A table",
 }
 AUTOMATIC = "automatic"
 # Degrees anticlockwise by which a photo is turned, None for whichever way is read best.
@@ -49,6 +50,18 @@ DOWNLOAD = """(text, name) => {
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
 }"""
 
+# Of the table as it is now, corrected by the user.
+DOWNLOAD_TABLE = """(table, name) => {
+    if (!name) return;
+    const quote = (cell) => '"' + String(cell ?? "").replaceAll('"', '""') + '"';
+    const rows = table.data.map((row) => row.map(quote).join(","));
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([rows.join("\\n") + "\\n"], {type: "text/csv"}));
+    link.download = name + "_table.csv";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+}"""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PhotoAnswer:
@@ -61,6 +74,8 @@ class PhotoAnswer:
         csv: a table of the numbers.
         json: lines, numbers, digits and signs.
         stem: of the names of files that are downloaded.
+        cells: texts of the table on it by row and column, a ? after those that are not sure; none
+            if there is no table.
     """
 
     marked: np.ndarray | None = None
@@ -69,10 +84,14 @@ class PhotoAnswer:
     csv: str = ""
     json: str = ""
     stem: str = ""
+    cells: list[list[str]] = dataclasses.field(default_factory=list)
 
     def outputs(self) -> tuple:
-        """The values of all attributes, as Gradio takes them."""
-        return tuple(getattr(self, field.name) for field in dataclasses.fields(self))
+        """The values of all attributes, as Gradio takes them, and what else to show."""
+        *values, cells = (getattr(self, field.name) for field in dataclasses.fields(self))
+        headers = [str(number) for number in range(1, len(cells[0]) + 1)] if cells else ["1"]
+        table = {"headers": headers, "data": cells or [[""]]}
+        return (*values, table, gr.update(visible=bool(cells)))
 
 
 def open_photo(file: Mapping[str, Any] | None, stored: Path) -> Photo:
@@ -128,7 +147,19 @@ def read_photo(photo: Photo, reader: Reader, turn: int | None = None) -> PhotoAn
         csv=table.getvalue(),
         json=json.dumps(page.to_dict(), indent=2),
         stem=Path(photo.name).stem,
+        cells=_mark_cells(page.table) if page.table else [],
     )
+
+
+def _mark_cells(table: Table) -> list[list[str]]:
+    unsure = set(table.unsure)
+    return [
+        [
+            f"{text}?" if (row_number, column_number) in unsure else text
+            for column_number, text in enumerate(row, start=1)
+        ]
+        for row_number, row in enumerate(table.texts, start=1)
+    ]
 
 
 def build(reader: Reader, classifiers: Mapping[str, Classifier], stored: Path) -> gr.Blocks:
@@ -162,7 +193,7 @@ def build(reader: Reader, classifiers: Mapping[str, Classifier], stored: Path) -
         return {name: answer.to_dict() for name, answer in made.items()}
 
     def answer_photo(file, turn=AUTOMATIC):
-        """Read a photo of a page: the photo with boxes, a summary, text, CSV, JSON, a name."""
+        """Read a photo of a page: it with boxes, a summary, text, CSV, JSON, a name, a table."""
         yield PhotoAnswer().outputs()  # so that the last photo's answer does not stay
         if file is not None:
             with _friendly_errors():
@@ -241,7 +272,17 @@ def _build_photo_tab(answer_photo) -> None:
                 elem_id="lines",
                 interactive=False,
             )
+            with gr.Column(visible=False) as sheet:
+                cells = gr.Dataframe(
+                    label="Table: click a cell to correct it; those with a ? are not sure",
+                    type="array",
+                    interactive=True,
+                    show_row_numbers=True,
+                    elem_id="cells",
+                )
+                download = gr.Button("Download the table as CSV", size="md")
             table, described, stem = (gr.Textbox(visible="hidden") for _ in range(3))
+            download.click(None, [cells, stem], js=DOWNLOAD_TABLE, **PRIVATE)
             with gr.Row():
                 for kind, content in (("txt", lines), ("csv", table), ("json", described)):
                     button = gr.Button(f"Download {kind.upper()}", min_width=90, size="md")
@@ -250,7 +291,7 @@ def _build_photo_tab(answer_photo) -> None:
         [photo.change, turn.input],
         answer_photo,
         [photo, turn],
-        [marked, summary, lines, table, described, stem],
+        [marked, summary, lines, table, described, stem, cells, sheet],
         preprocess=False,
         show_progress="minimal",
         show_progress_on=marked,

@@ -1,3 +1,4 @@
+import csv
 import json
 import shutil
 
@@ -204,6 +205,25 @@ def test_an_example_is_read_and_its_lines_downloaded(open_page):
     assert lines[0] == "12 30 42" and len(lines) == 4
     assert len(contents["CSV"].splitlines()) == 1 + len(contents["TXT"].split())
     assert [line["text"] for line in json.loads(contents["JSON"])["lines"]] == lines
+
+
+def test_a_cell_of_a_table_is_corrected_and_the_table_downloaded(open_page):
+    page = open_page("Photo")
+    upload(page, ROOT / "examples" / "sheet.jpg")
+    cell = page.locator("#cells td[data-row='0'][data-col='0'], #cells [data-testid='cell-0-0']")
+    cell.first.wait_for(timeout=20_000)
+    cell.first.dblclick()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("777")
+    page.keyboard.press("Enter")
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download the table as CSV").click()
+    assert started.value.suggested_filename == "sheet_table.csv"
+    rows = list(csv.reader(started.value.path().read_text().splitlines()))
+    assert rows[0][0] == "777" and len(rows) == 6 and len(rows[0]) == 4
+    upload(page, NOTE)
+    wait_for_note(page)
+    page.locator("#cells").wait_for(state="hidden")
 
 
 def test_hostile_files_get_a_message_and_the_next_is_read(open_page, tmp_path):

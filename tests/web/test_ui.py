@@ -9,6 +9,7 @@ import pytest
 
 from digits.reading import Page, Photo, Reader, load_photo
 from tests.conftest import ROOT
+from tests.reading.test_results import make_page_with_table
 
 ui = pytest.importorskip(
     "digits.web.ui", reason="the page needs pip install -r requirements-web.txt"
@@ -59,6 +60,13 @@ def test_the_summary_counts_what_is_not_sure():
     assert answer.summary.endswith(f", not sure of {len(unsure)} (dashed boxes).")
 
 
+def test_cells_that_are_not_sure_have_a_question_mark(monkeypatch):
+    page = make_page_with_table()
+    monkeypatch.setattr(Reader, "read", lambda self, photo, turn: page)
+    answer = ui.read_photo(Photo(np.full((30, 40, 3), 230, np.uint8)), load_reader())
+    assert answer.cells == [["12", "", "3?"], ["", "45 -", ""]]
+
+
 def test_the_summary_says_what_was_done_to_the_photo(monkeypatch):
     monkeypatch.setattr(
         Reader, "read", lambda self, photo, turn: Page("", 1.0, (), turn // 90, is_inverted=False)
@@ -79,8 +87,11 @@ def test_turns_are_those_offered():
 
 
 def test_outputs_are_in_the_order_of_the_components():
-    answer = ui.PhotoAnswer(None, "summary", "text", "csv", "json", "stem")
-    assert answer.outputs() == (None, "summary", "text", "csv", "json", "stem")
+    answer = ui.PhotoAnswer(None, "summary", "text", "csv", "json", "stem", [["1", "2?"]])
+    *values, table, shown = answer.outputs()
+    assert values == [None, "summary", "text", "csv", "json", "stem"]
+    assert table == {"headers": ["1", "2"], "data": [["1", "2?"]]} and shown["visible"]
+    assert not ui.PhotoAnswer().outputs()[-1]["visible"]
 
 
 @pytest.mark.parametrize("file", [None, {}, {"path": None, "url": "data:image/png;base64,AAAA"}])
