@@ -20,7 +20,7 @@ MIN_CELL_SCORE = 0.35  # of a cell of the page, that it lies in a digit or a sig
 # third, as a share of its area.
 MIN_FUSED_OVERLAP, MAX_OVERLAP, MAX_COVERED = 0.5, 0.25, 0.6
 MIN_SCORE = 0.7  # of a detection, that there is an upright digit
-MIN_SIGN_SCORE = 0.5  # of a detection, that there is a sign and that it is the most likely one
+MIN_SIGN_SCORE = 0.35  # of a detection, that there is a sign and that it is the most likely one
 # A page is mostly written with one pen, at one size: what is far fainter or smaller than the rest
 # is taken for the paper's texture.
 MIN_CONTRAST, MIN_SIZE = 0.3, 0.4

@@ -15,6 +15,9 @@ MARGIN = 0.15  # digit heights outside a range of `FORMS`, within which a sign i
 # Shares of a sign's area: above the first inside a digit's box, it is a part of that digit; above
 # the second shared with a more probable sign, it is dropped.
 MAX_INSIDE_DIGIT, MAX_SHARED = 0.6, 0.5
+# Points whose middles are so near are one, in digit heights; and so are a point and a colon that
+# are nearer than the second downwards.
+SAME_POINT, SAME_COLON = 0.25, 0.6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +98,8 @@ def select(signs: Signs, digit_boxes: np.ndarray, slope: float) -> Signs:
     if not len(signs) or not len(digit_boxes):
         return signs[:0]
     heights = digit_boxes[:, 3] - digit_boxes[:, 1]
-    signs = combine(signs, float(np.median(heights)))
+    height = float(np.median(heights))
+    signs = combine(_drop_near_points(signs, height), height)
     misfits = measure_misfits(signs, digit_boxes, slope)
     signs = dataclasses.replace(signs, is_sure=signs.is_sure & (misfits == 0))
     return _drop_doubles(signs[misfits <= MARGIN])
@@ -199,6 +203,31 @@ def measure_misfits(signs: Signs, digit_boxes: np.ndarray, slope: float) -> np.n
 def _is_inside(box: np.ndarray, digit_boxes: np.ndarray) -> bool:
     shared = _share_areas(box, digit_boxes)
     return bool((shared > MAX_INSIDE_DIGIT * (box[2:] - box[:2]).prod()).any())
+
+
+def _drop_near_points(signs: Signs, height: float) -> Signs:
+    """Of points, commas and colons at one place, keep the most probable.
+
+    Their boxes are so small that those of one point may not overlap. What is kept is not sure if
+    another kind is half as probable.
+    """
+    middles = (signs.boxes[:, :2] + signs.boxes[:, 2:]) / 2 / height
+    is_sure = signs.is_sure.copy()
+    kept: list[int] = []
+    for index in np.argsort(-signs.probabilities, kind="stable").tolist():
+        text = signs.texts[index]
+        for other in kept:
+            if text not in ".,:" or signs.texts[other] not in ".,:":
+                continue
+            across, down = abs(middles[other] - middles[index])
+            is_other_kind = (text == ":") != (signs.texts[other] == ":")
+            if across < SAME_POINT and down < (SAME_COLON if is_other_kind else SAME_POINT):
+                is_half = signs.probabilities[index] > 0.5 * signs.probabilities[other]
+                is_sure[other] &= not (is_half and signs.texts[other] != text)
+                break
+        else:
+            kept.append(index)
+    return dataclasses.replace(signs, is_sure=is_sure)[sorted(kept)]
 
 
 def _drop_doubles(signs: Signs) -> Signs:

@@ -104,6 +104,15 @@ def test_a_point_under_the_bar_of_a_seven_is_kept():
     assert pick((".", 10, 18, 3, 3)) == "."
 
 
+def test_a_point_that_is_detected_several_times_is_one():
+    point, again = (".", GAP, 18, 2, 2, 0.9), (".", GAP + 3, 17, 2, 2, 0.6)
+    assert pick(point, again, (".", GAP - 2, 19, 2, 2, 0.7)) == "."
+    assert pick(point, (",", GAP + 2, 19, 2, 5, 0.4)) == "."
+    assert pick(point, (",", GAP + 2, 19, 2, 5, 0.8)) == ".?"
+    assert pick(point, (":", GAP + 1, 12, 3, 12, 0.6)) == ".?"
+    assert pick((".", GAP, 16, 2, 2), (".", GAP + 1, 6, 2, 2)) == ":"
+
+
 def test_signs_without_digits_are_dropped():
     assert pick(("-", 10, 10, 12, 2), digits=np.zeros((0, 4))) == ""
     assert len(select(make_signs(), DIGITS, 0.0)) == 0
