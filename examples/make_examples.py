@@ -164,7 +164,7 @@ def main() -> None:
     rules = 1 - 0.55 * rules[..., None]
     save(light_paper(rng) * (1 - 0.85 * ink[..., None] * ink_colour) * rules, "sheet.jpg")
 
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng(6)
     ink = write(["8421", "60 59 58"], rng, traced, labels, pen=7)
     chalk = ink * np.clip(1 + 0.5 * photograph.smooth_noise(rng, SHAPE, 120), 0.4, 1)
     board = 0.16 + 0.02 * photograph.smooth_noise(rng, SHAPE, 5)[..., None] + np.zeros(3)

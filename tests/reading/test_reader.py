@@ -13,10 +13,10 @@ from digits.symbols import SYMBOLS
 from tests.conftest import ROOT
 
 NOTE = ROOT / "examples" / "note.jpg"
-# What examples/make_examples.py wrote; operators are not digits.
+# What examples/make_examples.py wrote.
 EXAMPLES = {
-    "note.jpg": ["12 30 42", "0172 555 364", "3141592653", "86 2 43"],
-    "sideways.jpg": ["12 30 42", "0172 555 364", "3141592653", "86 2 43"],
+    "note.jpg": ["12 + 30 = 42", "0172 555 364", "3141592653", "86 ÷ 2 = 43"],
+    "sideways.jpg": ["12 + 30 = 42", "0172 555 364", "3141592653", "86 ÷ 2 = 43"],
     "blackboard.jpg": ["8421", "60 59 58"],
 }
 

@@ -186,7 +186,7 @@ def test_an_uploaded_note_is_read(open_page, options):
     page = open_page("Photo", **options)
     upload(page, NOTE)
     wait_for_note(page)
-    assert page.locator("#lines textarea").input_value().splitlines()[0] == "12 30 42"
+    assert page.locator("#lines textarea").input_value().splitlines()[0] == "12 + 30 = 42"
     assert page.get_by_alt_text("The photo, with a box").first.wait_for() is None
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
@@ -202,7 +202,7 @@ def test_an_example_is_read_and_its_lines_downloaded(open_page):
         assert started.value.suggested_filename == f"note.{kind.lower()}"
         contents[kind] = started.value.path().read_text()
     lines = contents["TXT"].splitlines()
-    assert lines[0] == "12 30 42" and len(lines) == 4
+    assert lines[0] == "12 + 30 = 42" and len(lines) == 4
     assert len(contents["CSV"].splitlines()) == 1 + len(contents["TXT"].split())
     assert [line["text"] for line in json.loads(contents["JSON"])["lines"]] == lines
 

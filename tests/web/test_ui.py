@@ -27,7 +27,7 @@ def test_a_photo_is_read_as_text_table_and_json():
     answer = ui.read_photo(photo, load_reader())
     assert answer.marked.dtype == np.uint8 and answer.marked.shape[2] == 3
     assert answer.summary.startswith("31 digits in 4 lines")
-    assert answer.text.splitlines()[0] == "12 30 42"
+    assert answer.text.splitlines()[0] == "12 + 30 = 42"
     rows = list(csv.DictReader(io.StringIO(answer.csv)))
     assert tuple(rows[0])[3:5] == ("text", "value") and rows[0]["value"] == "12"
     exported = json.loads(answer.json)
