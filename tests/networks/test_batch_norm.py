@@ -39,7 +39,7 @@ def test_a_folded_detector_answers_alike():
     assert not any(isinstance(layer, layers.BatchNormalization) for layer in folded.layers)
     expected = keras.ops.convert_to_numpy(trained(page, training=False))
     found = keras.ops.convert_to_numpy(folded(page))
-    assert found.shape == (2, 16, 24, 15)
+    assert found.shape == (2, 16, 24, 30)
     assert np.abs(found - expected).max() < 1e-4 * np.abs(expected).max()
 
 

@@ -132,7 +132,7 @@ def test_signs_are_kept_whatever_their_size_and_turned_digits_are_not():
     for left, top, right, bottom in boxes:
         page[top:bottom, left + 1 : right - 1] = 0.2
     point, slash = SYMBOLS.index("."), SYMBOLS.index("/")
-    found = make_detections(boxes, [0.95, 0.9, 0.85, 0.4], [1, point, TURNED + 1, slash])
+    found = make_detections(boxes, [0.95, 0.9, 0.85, 0.3], [1, point, TURNED + 1, slash])
     kept = detect.select_written(page, found)
     assert kept.labels.tolist() == [1, point]
 
