@@ -95,7 +95,7 @@ def test_a_drawn_seven_is_read_as_seven(open_page, options):
         assert section.locator("tr").count() == 10
         assert "for and against the prediction 7" in section.locator("img").get_attribute("alt")
     # Browsers call 0.1 good. Answers to half a stroke have words of other widths, which count.
-    assert sum(page.evaluate("window.moved")) < 0.005
+    assert sum(page.evaluate("window.moved")) < 0.02
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
