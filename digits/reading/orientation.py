@@ -15,7 +15,7 @@ from digits.symbols import DIGITS
 
 MIN_CONFIDENCE = 0.6  # of a digit: below it does not count
 # The ink is dark if so many digits are detected with that mean confidence: light ink is not tried.
-CLEAR_WEIGHT, CLEAR_CONFIDENCE = 1.1, 0.85
+CLEAR_WEIGHT, CLEAR_CONFIDENCE = 1.1, 0.6
 # Probability that a digit is detected as one of any other orientation, and classes of digits that
 # are detected as upright ones also after other turns, because they look alike.
 ANY_ORIENTATION = 0.05

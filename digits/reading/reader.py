@@ -17,6 +17,7 @@ from digits.reading.orientation import choose_view
 from digits.reading.photos import Photo, load_photo
 from digits.reading.recognize import prepare, recognize
 from digits.reading.results import Digit, Line, Number, Page, Sign, Table
+from digits.reading.rules import NO_RULES, find_rules
 from digits.symbols import SIGNS, SYMBOLS
 from digits.transforms import to_mnist
 
@@ -77,6 +78,10 @@ class Reader:
             enlarged.page, self.detector, None if turn is None else turn // 90
         )
         found = _take_symbols(select_written(page, found))
+        page_rules = NO_RULES
+        if len(found):
+            page_rules = find_rules(page, tables.measure_digit_height(found.boxes))
+            found = found[~tables.are_sides_of_boxes(page_rules, found.boxes)]
         shares = found.probabilities[:, NUM_CLASSES:].sum(axis=1)
         is_doubtful = (shares > DOUBTFUL_SHARES[0]) & (shares < DOUBTFUL_SHARES[1])
         is_sign = shares >= SIGN_SHARE
@@ -92,7 +97,7 @@ class Reader:
         selected = signs.select(detected, boxes, slope)
         symbols: list[Digit | Sign] = [*digits]
         symbols += _make_signs(selected, to_photo(selected.boxes))
-        grid = tables.find_grid(page, boxes, selected.boxes)
+        grid = tables.find_grid(page_rules, boxes, selected.boxes)
         places = None if grid is None else grid.places
         lines = layout.make_lines(boxes, selected.texts.tolist(), selected.boxes, slope, places)
         parts = [[(_make_part(part, symbols), part[0]) for part in line] for line in lines]

@@ -45,9 +45,12 @@ class Rules:
             Integers of shape (k, 2): how many of the rules of rows are above each, and how many of
             those of columns are to its left.
         """
-        above = _interpolate(self.rows, points[:, 0]) < points[:, 1]
-        left = _interpolate(self.columns[:, [1, 0, 3, 2]], points[:, 1]) < points[:, 0]
+        above = interpolate(self.rows, points[:, 0]) < points[:, 1]
+        left = interpolate(self.columns[:, [1, 0, 3, 2]], points[:, 1]) < points[:, 0]
         return np.stack([above.sum(axis=0), left.sum(axis=0)], axis=1)
+
+
+NO_RULES = Rules(np.zeros((0, 4)), np.zeros((0, 4)))
 
 
 def find_rules(page: np.ndarray, digit_height: float) -> Rules:
@@ -134,7 +137,15 @@ def _join(pieces: list[tuple[np.ndarray, np.ndarray]], distance: float) -> np.nd
     return found[np.argsort(found[:, [1, 3]].mean(axis=1))]
 
 
-def _interpolate(lines: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Heights of lines, extended at both ends, at each x: shape (lines, k)."""
+def interpolate(lines: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Interpolate lines, extended at both ends.
+
+    Args:
+        lines: float array of shape (n, 4): x and y of both ends of each.
+        x: float array of shape (k,).
+
+    Returns:
+        float array of shape (n, k): y of each line at each x.
+    """
     left, top, right, bottom = lines.T[..., None]
     return top + (x - left) * (bottom - top) / np.maximum(right - left, 1e-9)

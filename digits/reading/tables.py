@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from digits.reading.rules import Rules, find_rules
+from digits.reading.rules import Rules, interpolate
 
 MIN_PITCH = 0.7  # digit heights between two rules: nearer ones are one double rule
 # In a table, columns are so many digit heights wide (on squared paper they are not), and at most
@@ -14,6 +14,11 @@ MIN_PITCH = 0.7  # digit heights between two rules: nearer ones are one double r
 MIN_COLUMN, MAX_ON_RULES = 1.25, 0.2
 MIN_INSIDE = 0.5  # share of a page's digits that are in its table
 MIN_FILLED = 3  # cells
+# The side of an empty box looks like a 1 that reaches from one rule to the next: so narrow, and so
+# near to both, in its own heights. Some 1s on ruled paper do too, so the sides of boxes must be so
+# many, and more than this share of the digits.
+WIDEST_SIDE, NEAR_RULE = 0.4, 0.2
+MIN_SIDES, MIN_SIDE_SHARE = 4, 0.5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -32,11 +37,35 @@ class Grid:
     rules: Rules
 
 
-def find_grid(page: np.ndarray, boxes: np.ndarray, sign_boxes: np.ndarray) -> Grid | None:
+def are_sides_of_boxes(rules: Rules, boxes: np.ndarray) -> np.ndarray:
+    """Tell which detections are no digits but the sides of boxes on a form.
+
+    Args:
+        rules: on the page.
+        boxes: float array of shape (n, 4): left, top, right, bottom of each digit in pixels.
+
+    Returns:
+        bool array of shape (n,).
+    """
+    middles, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+    is_side = sizes[:, 0] < WIDEST_SIDE * sizes[:, 1]
+    for edge in (1, 3):
+        distances = abs(interpolate(rules.rows, middles[:, 0]) - boxes[:, edge])
+        is_side &= distances.min(axis=0, initial=np.inf) < NEAR_RULE * sizes[:, 1]
+    return is_side & (is_side.sum() >= max(MIN_SIDES, MIN_SIDE_SHARE * len(boxes)))
+
+
+def measure_digit_height(boxes: np.ndarray) -> float:
+    """Measure how tall a usual digit is, from boxes of shape (n, 4), n at least 1, in pixels."""
+    sizes = boxes[:, 2:] - boxes[:, :2]
+    return float(np.median(np.maximum(sizes[:, 1], 0.6 * sizes[:, 0])))
+
+
+def find_grid(rules: Rules, boxes: np.ndarray, sign_boxes: np.ndarray) -> Grid | None:
     """Find the table on a page, if digits stand in one with rules.
 
     Args:
-        page: float32 array of shape (height, width), 0 black to 1 white, dark ink on light paper.
+        rules: on the page, as `find_rules` finds them.
         boxes: float array of shape (n, 4): left, top, right, bottom of each digit in pixels.
         sign_boxes: float array of shape (m, 4), of signs.
 
@@ -45,11 +74,9 @@ def find_grid(page: np.ndarray, boxes: np.ndarray, sign_boxes: np.ndarray) -> Gr
     """
     if len(boxes) < MIN_FILLED:
         return None
-    sizes = boxes[:, 2:] - boxes[:, :2]
-    digit_height = float(np.median(np.maximum(sizes[:, 1], 0.6 * sizes[:, 0])))
-    found = find_rules(page, digit_height)
+    digit_height = measure_digit_height(boxes)
     distance = MIN_PITCH * digit_height
-    rules = Rules(_thin_out(found.rows, 1, distance), _thin_out(found.columns, 0, distance))
+    rules = Rules(_thin_out(rules.rows, 1, distance), _thin_out(rules.columns, 0, distance))
     if not len(rules.columns) or len(rules.rows) + len(rules.columns) < 3:
         return None
     columns = rules.columns[:, [0, 2]].mean(axis=1)

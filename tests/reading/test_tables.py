@@ -4,7 +4,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from digits.reading import layout, tables
-from digits.reading.rules import find_rules
+from digits.reading.rules import NO_RULES, find_rules
 
 DIGIT = 20  # pixels, height of a digit
 NO_SIGNS = np.zeros((0, 4))
@@ -54,6 +54,10 @@ def move(boxes, **how):
     return np.concatenate([middles - sizes / 2, middles + sizes / 2], axis=1)
 
 
+def find_grid(page, boxes, sign_boxes=NO_SIGNS):
+    return tables.find_grid(find_rules(page, DIGIT), boxes, sign_boxes)
+
+
 @pytest.mark.parametrize(
     "how",
     [
@@ -69,7 +73,7 @@ def test_each_digit_gets_the_row_and_column_of_its_cell(how, ink):
     lines, boxes, places = make_table()
     lines = [bend(line, **how).ravel().tolist() for line in lines]
     moved = move(boxes, **how)
-    grid = tables.find_grid(draw_page(lines, moved, ink), moved, NO_SIGNS)
+    grid = find_grid(draw_page(lines, moved, ink), moved)
     assert grid.shape == (5, 4)
     assert grid.places.tolist() == [list(place) for place in places]
 
@@ -78,7 +82,7 @@ def test_empty_cells_keep_their_place_and_empty_edges_are_left_out():
     lines, boxes, places = make_table()
     kept = [n for n, (row, column) in enumerate(places) if row > 0 and (row, column) != (2, 1)]
     boxes, places = np.array(boxes, float)[kept], np.array(places)[kept]
-    grid = tables.find_grid(draw_page(lines, boxes), boxes, NO_SIGNS)
+    grid = find_grid(draw_page(lines, boxes), boxes)
     assert grid.shape == (4, 4)
     assert (grid.places == places - [1, 0]).all()
 
@@ -89,14 +93,14 @@ def test_broken_and_double_rules_are_one_and_signs_have_places_too():
     page = draw_page(lines, boxes)
     page[:, 250:258] = page[:, 450:456] = 0.9  # gaps in the rules of rows
     sign = np.array([boxes[3]]) + np.array([14, 12, 6, 2])
-    grid = tables.find_grid(page, np.array(boxes, float), sign)
+    grid = find_grid(page, np.array(boxes, float), sign)
     assert grid.places.tolist() == [*map(list, places), [0, 1]]
 
 
 def test_what_is_above_a_table_is_outside_it():
     lines, boxes, _ = make_table(rows=4, start=(120, 60))
     boxes += [(90, 30, 102, 50), (105, 30, 117, 50)]
-    grid = tables.find_grid(draw_page(lines, boxes), np.array(boxes, float), NO_SIGNS)
+    grid = find_grid(draw_page(lines, boxes), np.array(boxes, float))
     assert grid.places[-2:].tolist() == [[-1, -1]] * 2
     assert grid.places[0].tolist() == [0, 0]
 
@@ -120,14 +124,14 @@ def make_underlined():
 )
 def test_notes_on_ruled_squared_and_plain_paper_are_no_tables(make):
     lines, boxes = make()
-    assert tables.find_grid(draw_page(lines, boxes), np.array(boxes, float), NO_SIGNS) is None
+    assert find_grid(draw_page(lines, boxes), np.array(boxes, float)) is None
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_a_few_digits_are_no_table(count):
     lines, boxes, _ = make_table()
     few = np.array(boxes[:count], float).reshape(-1, 4)
-    assert tables.find_grid(draw_page(lines, few), few, NO_SIGNS) is None
+    assert find_grid(draw_page(lines, few), few) is None
 
 
 def test_rules_are_where_they_were_drawn():
@@ -151,3 +155,16 @@ def test_a_number_ends_at_the_edge_of_its_cell():
     apart = boxes + np.array([[0]] * 5 + [[20]]) * [1, 0, 1, 0]
     assert layout.make_lines(apart) == [[[0, 1, 2, 3, 4], [5]]]
     assert layout.make_lines(apart, places=np.array([[0, 0]] * 6)) == [[[0, 1, 2, 3, 4, 5]]]
+
+
+def test_the_sides_of_empty_boxes_are_no_digits():
+    lines, boxes, _ = make_table(pitch=(40, 50))
+    rules = find_rules(draw_page(lines, boxes), 36)
+    sides = [[106, 41, 114, 79], [158, 121, 163, 158], [57, 81, 62, 119], [207, 41, 212, 80]]
+    others = [[120, 45, 126, 70], [180, 52, 186, 79], [112, 41, 158, 79]]
+    found = tables.are_sides_of_boxes(rules, np.array(sides + others, float))
+    assert found.tolist() == [True] * 4 + [False] * 3
+    # A few 1s in a note reach from rule to rule.
+    for boxes in (sides[:3] + others[:1], sides + others + [[400, 100, 420, 140]] * 2):
+        assert not tables.are_sides_of_boxes(rules, np.array(boxes, float)).any()
+    assert not tables.are_sides_of_boxes(NO_RULES, np.array(sides, float)).any()
