@@ -9,6 +9,9 @@ MAX_SLOPE = 45  # degrees
 FARTHEST_NEIGHBOUR = 3.5  # digit heights
 WIDEST_INSIDE = 3.0  # digit heights: no number has a wider gap inside
 WIDEST_SPACE = 1.5  # digit heights, between the numbers of a line
+# Digits are scattered on a page, rather than in lines, if most that are further than the first from
+# the next in their row are higher or lower by more than the second, in digit heights.
+APART, OFF_LINE = 0.5, 0.35
 # Digit heights between a sign and the digit that it belongs to: of a sign inside a number, as in
 # "3.75" and "08:45"; of a percent sign; of a minus or plus before a number; of a point that starts
 # one, as in ".5".
@@ -174,7 +177,7 @@ def make_lines(
     if slope is None:
         slope = measure_page_slope(boxes)
     height = np.median(boxes[:, 3] - boxes[:, 1])
-    rows = group_rows(boxes, slope)
+    rows = _split_scattered(group_rows(boxes, slope), boxes, slope)
     texts = [""] * len(boxes) + list(signs)
     if len(signs) and sign_boxes is not None:
         rows = _insert_signs(rows, boxes, sign_boxes, slope)
@@ -217,6 +220,37 @@ def make_lines(
         if not has_digits(lines[-1]):
             lines[-2:] = [lines[-2] + lines[-1]]
     return lines
+
+
+def _split_scattered(rows: list[list[int]], boxes: np.ndarray, slope: float) -> list[list[int]]:
+    """Split rows between digits that are apart, if digits are scattered on the page."""
+    heights = _measure_heights(boxes)
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    across, down = (
+        middles @ [np.cos(slope), np.sin(slope)],
+        middles @ [-np.sin(slope), np.cos(slope)],
+    )
+
+    def are_apart(one: int, other: int) -> bool:
+        width = (boxes[[one, other], 2] - boxes[[one, other], 0]).mean()
+        return bool(across[other] - across[one] - width > APART * heights[[one, other]].mean())
+
+    steps = [
+        abs(down[one] - down[other]) / heights[[one, other]].mean()
+        for row in rows
+        for one, other in itertools.pairwise(row)
+        if are_apart(one, other)
+    ]
+    if not steps or np.median(steps) < OFF_LINE:
+        return rows
+    split: list[list[int]] = []
+    for row in rows:
+        split.append(row[:1])
+        for one, other in itertools.pairwise(row):
+            if are_apart(one, other):
+                split.append([])
+            split[-1].append(other)
+    return split
 
 
 def _measure_heights(boxes: np.ndarray) -> np.ndarray:

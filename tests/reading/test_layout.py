@@ -101,6 +101,15 @@ def test_numbers_far_apart_are_lines_of_their_own():
     assert layout.make_lines(np.array(boxes)) == [[[0, 1, 2]], [[3, 4]], [[5, 6]]]
 
 
+def test_scattered_digits_are_numbers_of_their_own():
+    places = [(0, 0, 23), (28, 8, 13), (50, -11, 19), (64, 6, 16), (88, -3, 29)]
+    scattered = [make_box(x, y, 9, height) for x, y, height in places]
+    assert sorted(flatten(layout.make_lines(np.array(scattered)))) == [[n] for n in range(5)]
+    # As far apart on a line that slants, they are one number.
+    aligned = [make_box(28 * place, 4 * place) for place in range(5)]
+    assert flatten(layout.make_lines(np.array(aligned))) == [[0, 1, 2, 3, 4]]
+
+
 def test_a_row_of_a_table_stays_one_line():
     boxes = [
         make_box(x + 60 * column, 40 * row)
