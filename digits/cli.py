@@ -178,9 +178,10 @@ def add_photo_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--table",
-        type=file_name(".csv"),
-        metavar="FILE.csv",
-        help="write the cells of the table on a photo here, row by row (default: they are not)",
+        type=file_name(".csv", ".xlsx"),
+        metavar="FILE.csv|FILE.xlsx",
+        help="write the cells of the table on a photo here, row by row; as .xlsx with a worksheet "
+        "for each page, in which cells that are not sure are yellow (default: they are not)",
     )
 
 
