@@ -20,6 +20,7 @@ from digits.reading.reader import SURE, Reader
 from digits.reading.results import COLUMNS, Page, printable
 
 MAX_SKIPPED_NAMES = 5  # that are printed of a folder
+MAX_PAGE_ERRORS = 10  # that are printed of a file, whose pages may all be damaged
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -238,14 +239,21 @@ def _load_pages(
                 advance(0, 1)
                 continue
             advance(document.num_pages - 1, 0)
+            num_failed = 0
             for number in range(1, document.num_pages + 1):
                 try:
                     photo = document.load(number)
                 except ValueError as error:
-                    errors.append(error)
+                    num_failed += 1
+                    if num_failed <= MAX_PAGE_ERRORS:
+                        errors.append(error)
                 else:
                     yield path, photo
                 advance(0, 1)
+            if num_failed > MAX_PAGE_ERRORS:
+                num_more = num_failed - MAX_PAGE_ERRORS
+                message = f"{path} has {num_more:,} more pages that cannot be read: save it again"
+                errors.append(ValueError(message))
             if document.num_left_out:
                 message = (
                     f"{path} has {document.num_left_out:,} more pages than the first "

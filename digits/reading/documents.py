@@ -19,6 +19,8 @@ from digits.reading.photos import (
     MAX_OTHER_PIXELS,
     MAX_PIXELS,
     MAX_SIDE,
+    PDF_SIGN,
+    PDF_START,
     Photo,
     explain_missing,
     explain_not_installed,
@@ -39,7 +41,6 @@ PAGE_SIDES = 1, 14_400
 # Of an image on a PDF page: PDFium reads most kinds row by row, but JPEG 2000 and progressive JPEG
 # whole, also if they are larger than the PDF file says, and then it does not even shrink them.
 MAX_PDF_IMAGE_PIXELS = 80_000_000
-PDF_START = 1024  # bytes, within which "%PDF-" stands; there may be others before it
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -81,7 +82,8 @@ def open_document(path: str | Path) -> Iterator[Document]:
     """Open a file whose pages are photos.
 
     Of a TIFF or PDF file these are all pages, of any other, also of an animation, it is one. What
-    the file is, its content tells, not its name.
+    the file is, its content tells, not its name. PDFium is not thread-safe: use PDF files from one
+    thread at a time.
 
     Args:
         path: an image or PDF file.
@@ -106,7 +108,7 @@ def open_document(path: str | Path) -> Iterator[Document]:
             f"{path} cannot be read ({error.strerror}): change its permissions"
         ) from None
     with file, contextlib.ExitStack() as opened:
-        is_pdf = b"%PDF-" in file.read(PDF_START)
+        is_pdf = PDF_SIGN in file.read(PDF_START)
         with caught_stderr():
             open_kind = _open_pdf if is_pdf else _open_images
             document = opened.enter_context(open_kind(file, str(path)))

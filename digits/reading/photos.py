@@ -24,6 +24,8 @@ WILDCARDS = "*?["
 # Brands of the files that libheif decodes; those of AVIF are left to Pillow.
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1")
 AVIF_BRANDS = (b"avif", b"avis")
+# What PDF files have in their first bytes; there may be others before it.
+PDF_SIGN, PDF_START = b"%PDF-", 1024
 INSTALL = "pip install -r requirements-files.txt (or pip install '.[files]')"
 MAX_PIXELS = 2_000_000  # of what is kept: enough for 60 lines of digits on a page
 MAX_SIDE = 10_000  # pixels of what is kept
@@ -153,6 +155,12 @@ def decode_photo(file: IO[bytes], name: str) -> Photo:
     Raises:
         ValueError: it is not an image, damaged, or too large.
     """
+    file.seek(0)
+    if PDF_SIGN in file.read(PDF_START):
+        raise ValueError(
+            f"{name} is a PDF file, expected an image: save its pages as PNG or JPEG (only "
+            "predict.py and digits.reading read PDF)"
+        )
     with open_image(file, name) as image:
         return make_photo(image, name)
 

@@ -369,6 +369,24 @@ def test_pages_that_are_left_out_are_said(digits_read, without_reading, monkeypa
     assert "a.tiff, page 3: " in result.stdout
 
 
+def test_a_file_of_damaged_pages_does_not_fill_the_screen(
+    digits_read, without_reading, monkeypatch, tmp_path
+):
+    def load(self, page=1):
+        if page > 1:
+            raise ValueError(f"page {page} is damaged")
+        return original(self, page)
+
+    original = documents.Document.load
+    monkeypatch.setattr(documents.Document, "load", load)
+    save_pages(tmp_path / "a.pdf", 14)
+    result = digits_read("a.pdf")
+    assert result.returncode == 1
+    errors = result.stderr.splitlines()
+    assert errors[:10] == [f"error: page {page} is damaged" for page in range(2, 12)]
+    assert errors[10:] == ["error: a.pdf has 3 more pages that cannot be read: save it again"]
+
+
 def test_wildcards_are_expanded(digits_read, without_reading, tmp_path):
     for name in ("b.png", "a.png", "c[1].png", "d.tiff"):
         save_pages(tmp_path / name, 1)

@@ -217,6 +217,11 @@ def test_what_is_not_an_image_is_refused_by_name(tmp_path, content, message):
         documents.load_photo(path)
 
 
+def test_where_pdf_files_are_not_read_they_are_refused_by_their_kind():
+    with pytest.raises(ValueError, match=r"^scan\.pdf is a PDF file, expected an image: save its"):
+        photos.decode_photo(io.BytesIO(b"%PDF-1.7 ..."), "scan.pdf")
+
+
 @pytest.mark.parametrize(
     ("suffix", "compression"),
     [(suffix, None) for suffix in ("png", "jpg", "webp", "bmp", "tiff", "gif")]
