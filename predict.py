@@ -21,8 +21,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "inputs",
         nargs="*",
         metavar="INPUT",
-        help="test images, counted from 0; or photos (PNG, JPEG, WebP, BMP, TIFF, GIF; one named 7 "
-        f"as ./7) and folders of photos (default: {NUM_RANDOM} test images at random)",
+        help="test images, counted from 0; or photos (PNG, JPEG, WebP, BMP, TIFF, GIF, AVIF, "
+        "HEIC, PDF; one named 7 as ./7) and folders of photos "
+        f"(default: {NUM_RANDOM} test images at random)",
     )
     cli.add_model_flags(parser, default="cnn for photos, else dense")
     cli.add_photo_flags(parser)

@@ -1,7 +1,9 @@
 """What the scripts and commands share at the command line: flags and one-line errors."""
 
 import argparse
+import codecs
 import contextlib
+import io
 import math
 import os
 import sys
@@ -11,6 +13,19 @@ from typing import NoReturn
 
 from digits import files
 from digits.mnist import NETWORKS
+
+# What is printed where an encoding, such as that of a terminal of Windows, has no such sign.
+NEAREST = {"×": "x", "÷": "/", "°": " degrees", "±": "+/-"}
+
+
+def _replace_by_nearest(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    signs = error.object[error.start : error.end]
+    return "".join(NEAREST.get(sign, "?") for sign in signs), error.end
+
+
+codecs.register_error("nearest", _replace_by_nearest)
 
 
 class Parser(argparse.ArgumentParser):
@@ -55,8 +70,12 @@ def one_line_errors(
 def run(main: Callable[[], int | None]) -> NoReturn:
     """Run a command's `main` and leave with the status it returns, 0 for None.
 
-    Ctrl-C ends it with status 130 and one line.
+    Ctrl-C ends it with status 130 and one line. What the encoding of the output does not have is
+    printed as what comes near it, or as "?".
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="nearest")
     try:
         try:
             status = main()
@@ -99,13 +118,13 @@ def positive_number(text: str) -> float:
     return number
 
 
-def file_name(suffix: str) -> Callable[[str], Path]:
-    """Make an argparse type for names of files that end in `suffix`, such as ".keras"."""
+def file_name(*suffixes: str) -> Callable[[str], Path]:
+    """Make an argparse type for names of files that end in one of `suffixes`, such as ".keras"."""
 
     def parse(text: str) -> Path:
-        if Path(text).suffix != suffix:
+        if Path(text).suffix not in suffixes:
             raise argparse.ArgumentTypeError(
-                f"received {text!r}, expected a name ending in {suffix}"
+                f"received {text!r}, expected a name ending in {' or '.join(suffixes)}"
             )
         return Path(text)
 
@@ -159,9 +178,10 @@ def add_photo_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--table",
-        type=file_name(".csv"),
-        metavar="FILE.csv",
-        help="write the cells of the table on a photo here, row by row (default: they are not)",
+        type=file_name(".csv", ".xlsx"),
+        metavar="FILE.csv|FILE.xlsx",
+        help="write the cells of the table on a photo here, row by row; as .xlsx with a worksheet "
+        "for each page, in which cells that are not sure are yellow (default: they are not)",
     )
 
 

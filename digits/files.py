@@ -68,7 +68,7 @@ def write_json(path: str | Path, content: Any) -> None:
 
 def write_csv(path: str | Path, columns: Mapping[str, Sequence]) -> None:
     """Write `columns`, a dict of lists of equal length, as CSV, whole or not at all."""
-    with replacing(path) as temporary, open(temporary, "w", newline="") as file:
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))

@@ -1,4 +1,5 @@
 import argparse
+import io
 import os
 import subprocess
 import sys
@@ -44,6 +45,31 @@ def test_a_reader_that_stops_early_is_no_error():
     process.stdout.close()
     assert process.stderr.read() == b""
     assert process.wait(timeout=60) == 1
+
+
+@pytest.mark.parametrize(
+    ("encoding", "printed"),
+    [
+        ("utf-8", "8 × 2 ÷ 4, 90°, é中?"),
+        ("cp1252", "8 × 2 ÷ 4, 90°, é??"),
+        ("ascii", "8 x 2 / 4, 90 degrees, ???"),
+    ],
+)
+def test_what_an_encoding_does_not_have_is_printed_as_what_is_near(monkeypatch, encoding, printed):
+    outputs = []
+    for name in ("stdout", "stderr"):
+        outputs.append(io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+        monkeypatch.setattr(sys, name, outputs[-1])
+
+    def main():
+        for output in (sys.stdout, sys.stderr):
+            print("8 × 2 ÷ 4, 90°, é中\udcff", file=output, end="")
+
+    with pytest.raises(SystemExit):
+        cli.run(main)
+    for output in outputs:
+        output.flush()
+        assert output.buffer.getvalue().decode(encoding) == printed
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", "", "9" * 12])

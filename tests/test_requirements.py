@@ -23,9 +23,10 @@ def read_requirements(name):
     [
         ("requirements.txt", PROJECT["dependencies"]),
         ("requirements-web.txt", EXTRAS["web"]),
+        ("requirements-files.txt", EXTRAS["files"]),
         (
             "requirements-dev.txt",
-            [line for line in EXTRAS["dev"] if line != "handwritten-digits[web]"],
+            [line for line in EXTRAS["dev"] if line != "handwritten-digits[files,web]"],
         ),
     ],
 )
@@ -34,17 +35,18 @@ def test_requirements_are_those_of_the_project(name, declared):
 
 
 def test_requirements_files_include_what_the_extras_include():
-    assert "handwritten-digits[web]" in EXTRAS["dev"]
+    assert "handwritten-digits[files,web]" in EXTRAS["dev"]
     dev = (ROOT / "requirements-dev.txt").read_text(encoding="utf-8")
     assert "-r requirements.txt\n" in dev
-    assert "-r requirements-web.txt\n" in dev
-    assert "-r requirements.txt\n" in (ROOT / "requirements-web.txt").read_text(encoding="utf-8")
+    for name in ("requirements-web.txt", "requirements-files.txt"):
+        assert f"-r {name}\n" in dev
+        assert "-r requirements.txt\n" in (ROOT / name).read_text(encoding="utf-8")
 
 
 def test_every_requirement_has_a_lower_and_an_upper_bound():
-    for name in ("requirements.txt", "requirements-web.txt", "requirements-dev.txt"):
-        for line in read_requirements(name):
-            assert re.fullmatch(r"[a-z0-9-]+>=[0-9.]+,<[0-9.]+", line), f"{name}: {line}"
+    for path in ROOT.glob("requirements*.txt"):
+        for line in read_requirements(path.name):
+            assert re.fullmatch(r"[a-z0-9-]+>=[0-9.]+,<[0-9.]+", line), f"{path.name}: {line}"
 
 
 def test_hatchling_is_required_alike_to_build_and_to_develop():

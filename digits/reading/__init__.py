@@ -3,7 +3,8 @@
 `Reader().read("note.jpg").text` is what a photo says; `digits.reading.canvas` reads drawings.
 """
 
-from digits.reading.photos import Photo, find_photos, load_photo
+from digits.reading.documents import load_pages, load_photo
+from digits.reading.photos import Photo, find_photos
 from digits.reading.reader import Reader
 from digits.reading.results import Digit, Line, Number, Page, Sign, Table
 
@@ -17,5 +18,6 @@ __all__ = [
     "Sign",
     "Table",
     "find_photos",
+    "load_pages",
     "load_photo",
 ]

@@ -1,20 +1,26 @@
-"""Reads photo files: prints the lines, draws each photo, writes JSON and CSV.
+"""Reads photo files: prints the lines, draws each page, writes JSON, CSV and workbooks.
 
 `digits read` is `main`; predict.py calls `read_files`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from digits import cli, files
 from digits.networks import find_model, load_classifier, load_detector
-from digits.reading.photos import explain_missing, find_photos, load_photo
+from digits.reading import spreadsheet
+from digits.reading.documents import open_document
+from digits.reading.photos import Photo, explain_missing, find_photos, find_skipped, make_title
 from digits.reading.reader import SURE, Reader
-from digits.reading.results import COLUMNS, Digit, Page, printable
+from digits.reading.results import COLUMNS, Page, printable
+
+MAX_SKIPPED_NAMES = 5  # that are printed of a folder
+MAX_PAGE_ERRORS = 10  # that are printed of a file, whose pages may all be damaged
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "inputs",
         nargs="+",
         metavar="PHOTO",
-        help="photos (PNG, JPEG, WebP, BMP, TIFF, GIF) and folders of photos",
+        help="photos (PNG, JPEG, WebP, BMP, TIFF, GIF, AVIF, HEIC, PDF) and folders of photos",
     )
     cli.add_model_flags(parser, default="cnn")
     cli.add_plots_flag(parser)
@@ -70,39 +76,46 @@ def read_files(
     and status 2.
 
     Args:
-        inputs: names of photos and of folders of photos.
+        inputs: names of photos and of folders of photos, also with wildcards.
         detector_path: `.keras` file; None for the user's own detector, else the released one.
         model_path: `.keras` file; None for the user's own cnn, else the released one.
-        plots_dir: folder of the figures, one for each photo.
+        plots_dir: folder of the figures, one for each page.
         results_file: JSON to write, or None.
         csv_file: CSV to write, or None.
         turn: degrees anticlockwise after which the photos are upright, or None to find out.
-        table_file: CSV to write with the cells of the photos' tables, or None.
+        table_file: CSV or XLSX to write with the cells of the photos' tables, or None.
 
     Returns:
-        Exit status: 0, 1 if some photos could not be read, 2 if none could.
+        Exit status: 0, 1 if some photos or pages could not be read, 2 if none could.
     """
+    inputs = list(inputs)
     paths = find_photos(inputs)
-    figure_paths = name_figures(paths, plots_dir)
+    with cli.one_line_errors():
+        if table_file and table_file.suffix == ".xlsx":
+            spreadsheet.check_installed()
     cli.check_writable(plots_dir / "reading.png", results_file, csv_file, table_file)
     if not any(os.path.isfile(path) for path in paths):  # before TensorFlow is loaded
         _print_errors([explain_missing(path) for path in paths])
+        _print_skipped(inputs)
         return 2
 
     with cli.one_line_errors():
         reader = Reader(load_detector(detector_path), load_classifier(model_path))
-    pages, errors = _read_and_draw(reader, paths, figure_paths, turn)
+    pages, errors = _read_and_draw(reader, paths, plots_dir, turn)
     _print_errors(errors)
+    _print_skipped(inputs)
     # Written before anything is printed: a closed pipe, as after `| head`, ends the program.
     with cli.one_line_errors():
-        written = _write_results(list(pages.values()), results_file, csv_file, table_file)
+        written = _write_results(
+            list(pages.values()), results_file, csv_file, table_file, len(pages) + len(errors) > 1
+        )
     if pages:
         print(
             f"Read with {reader.detector.path} and {reader.classifier.path}, "
             f"not sure below {SURE:.0%}."
         )
     for figure_path, page in pages.items():
-        print(f"{printable(page.photo_name)}: {describe(page)}")
+        print(f"{printable(page.title)}: {describe(page)}")
         print(format_lines(page), end="")
         if table_file:
             print(describe_table(page))
@@ -112,26 +125,28 @@ def read_files(
     return (1 if pages else 2) if errors else 0
 
 
-def name_figures(paths: Sequence[Path], plots_dir: Path) -> list[Path]:
-    """Choose a path for each photo's figure that is neither another's nor a photo's.
+def name_figure(path: Path, page: int, num_pages: int, plots_dir: Path, taken: set[Path]) -> Path:
+    """Choose a path for a page's figure that is neither another's nor a photo's.
 
     Args:
-        paths: of the photos.
+        path: of the photo's file.
+        page: which page of it, counted from 1.
+        num_pages: how many pages the file has.
         plots_dir: folder of the figures.
+        taken: resolved paths of the photos and figures; the new one is added.
 
     Returns:
-        A path for each photo.
+        The path, such as `plots/scan_page3_reading.png`.
     """
-    named, taken = [], {path.resolve() for path in paths}
-    for path in paths:
-        stem, number = path.stem[:100], 1  # file systems allow some 255 bytes
-        name = plots_dir / f"{stem}_reading.png"
-        while name.resolve() in taken:
-            number += 1
-            name = plots_dir / f"{stem}_reading_{number}.png"
-        taken.add(name.resolve())
-        named.append(name)
-    return named
+    stem, number = path.stem[:100], 1  # file systems allow some 255 bytes
+    if num_pages > 1:
+        stem += f"_page{page}"
+    name = plots_dir / f"{stem}_reading.png"
+    while name.resolve() in taken:
+        number += 1
+        name = plots_dir / f"{stem}_reading_{number}.png"
+    taken.add(name.resolve())
+    return name
 
 
 def describe(page: Page) -> str:
@@ -141,20 +156,14 @@ def describe(page: Page) -> str:
 
 def format_lines(page: Page) -> str:
     """Format the lines of a page for printing, each with what on it is not sure."""
-    text = ""
-    for line in page.lines:
-        unsure = [
-            f"{symbol.text} {symbol.probability:.0%}"
-            + (f", or {symbol.runner_up}" if isinstance(symbol, Digit) else "")
-            for symbol in line.symbols
-            if not symbol.is_sure
-        ]
-        text += f"  {line.text}" + (f"   (not sure: {'; '.join(unsure)})" if unsure else "") + "\n"
-    return text
+    return "".join(
+        f"  {line.text}" + ("" if line.is_sure else f"   (not sure: {line.unsure})") + "\n"
+        for line in page.lines
+    )
 
 
 def describe_table(page: Page) -> str:
-    """Say which cells of a page's table are not sure, since a spreadsheet does not show it."""
+    """Say which cells of a page's table are not sure, since CSV does not show it."""
     if page.table is None:
         return "  no table found on it: its rows must be separated by lines, and its columns too"
     rows: dict[int, list[str]] = {}
@@ -164,29 +173,98 @@ def describe_table(page: Page) -> str:
     return f"  columns of the cells that are not sure: {'; '.join(unsure) or 'none'}"
 
 
+def describe_skipped(folder: Path, names: Sequence[str]) -> str:
+    """Say what was left out of a folder, in one line.
+
+    Args:
+        folder: the folder.
+        names: of files, and of folders, which end in "/".
+
+    Returns:
+        A line that names the first of them.
+    """
+    num_folders = sum(name.endswith("/") for name in names)
+    counts = (len(names) - num_folders, "file"), (num_folders, "folder")
+    kinds = " and ".join(f"{count} {noun}{'s' * (count > 1)}" for count, noun in counts if count)
+    shown = ", ".join(names[:MAX_SKIPPED_NAMES])
+    if len(names) > MAX_SKIPPED_NAMES:
+        shown += f" and {len(names) - MAX_SKIPPED_NAMES} more"
+    what = "is no photo" if len(names) == 1 else "are no photos"
+    return f"skipped {kinds} in {folder} that {what}: {shown}"
+
+
 def _read_and_draw(
-    reader: Reader, paths: Sequence[Path], figure_paths: Sequence[Path], turn: int | None
+    reader: Reader, paths: Sequence[Path], plots_dir: Path, turn: int | None
 ) -> tuple[dict[Path, Page], list[Exception]]:
-    """Read each photo and draw it; returns pages by their figures' paths, and errors."""
+    """Read each page and draw it; returns pages by their figures' paths, and errors."""
     from digits.keras_quietly import keras
     from digits.reading import figures
 
-    progress = keras.utils.Progbar(len(paths), unit_name="photo") if len(paths) > 1 else None
+    progress = keras.utils.Progbar(len(paths), unit_name="photo")
+
+    def advance(num_more: int, num_done: int) -> None:
+        progress.target += num_more
+        if progress.target > 1 and num_done:
+            progress.add(num_done)
+
     pages: dict[Path, Page] = {}
     errors: list[Exception] = []
-    for path, figure_path in zip(paths, figure_paths, strict=True):
-        try:
-            photo = load_photo(path)
-        except (ValueError, OSError) as error:
-            errors.append(error)
-        else:
-            page = pages[figure_path] = reader.read(photo, turn)
-            title = f"{printable(path.name)}: {describe(page)}"
-            with cli.one_line_errors():
-                figures.draw_page(photo, page, figure_path, title)
-        if progress:
-            progress.add(1)
+    taken = {path.resolve() for path in paths}
+    for path, photo in _load_pages(paths, errors, advance):
+        page = reader.read(photo, turn)
+        figure_path = name_figure(path, photo.page, photo.num_pages, plots_dir, taken)
+        name = make_title(printable(path.name), photo.page, photo.num_pages)
+        with cli.one_line_errors():
+            figures.draw_page(photo, page, figure_path, f"{name}: {describe(page)}")
+        pages[figure_path] = page.without_images()
     return pages, errors
+
+
+def _load_pages(
+    paths: Iterable[Path], errors: list[Exception], advance: Callable[[int, int], None]
+) -> Iterator[tuple[Path, Photo]]:
+    """Load the pages of files one at a time, each with the path of its file.
+
+    Args:
+        paths: of the files.
+        errors: to which an error is added for each file or page that cannot be read.
+        advance: is called with how many more pages than files there are, and how many are done.
+    """
+    for path in paths:
+        with contextlib.ExitStack() as opened:
+            try:
+                document = opened.enter_context(open_document(path))
+            except (ValueError, OSError) as error:
+                errors.append(error)
+                advance(0, 1)
+                continue
+            advance(document.num_pages - 1, 0)
+            num_failed = 0
+            for number in range(1, document.num_pages + 1):
+                try:
+                    photo = document.load(number)
+                except ValueError as error:
+                    num_failed += 1
+                    if num_failed <= MAX_PAGE_ERRORS:
+                        errors.append(error)
+                else:
+                    yield path, photo
+                advance(0, 1)
+            if num_failed > MAX_PAGE_ERRORS:
+                num_more = num_failed - MAX_PAGE_ERRORS
+                message = f"{path} has {num_more:,} more pages that cannot be read: save it again"
+                errors.append(ValueError(message))
+            if document.num_left_out:
+                message = (
+                    f"{path} has {document.num_left_out:,} more pages than the first "
+                    f"{document.num_pages:,}, which were read: split it"
+                )
+                errors.append(ValueError(message))
+
+
+def _print_skipped(inputs: Iterable[str | Path]) -> None:
+    for folder, names in find_skipped(inputs).items():
+        print(" ".join(describe_skipped(folder, names).split()), file=sys.stderr)
 
 
 def _print_errors(errors: Iterable[object]) -> None:
@@ -199,6 +277,7 @@ def _write_results(
     results_file: Path | None,
     csv_file: Path | None,
     table_file: Path | None,
+    are_named: bool,
 ) -> list[Path]:
     """Write the files that were asked for; returns their paths."""
     if results_file:
@@ -206,21 +285,26 @@ def _write_results(
     if csv_file:
         rows = [row for page in pages for row in page.to_rows()]
         files.write_csv(csv_file, {name: [row[name] for row in rows] for name in COLUMNS})
-    if table_file:
-        files.write_csv_rows(table_file, make_sheet(pages))
+    if table_file and table_file.suffix == ".xlsx":
+        spreadsheet.write_workbook(table_file, pages)
+    elif table_file:
+        files.write_csv_rows(table_file, make_sheet(pages, are_named))
     return [path for path in (results_file, csv_file, table_file) if path]
 
 
-def make_sheet(pages: Sequence[Page]) -> list[list[str]]:
-    """Make the rows of a spreadsheet of the tables on pages.
+def make_sheet(pages: Sequence[Page], are_named: bool) -> list[list[str]]:
+    """Make the rows of a spreadsheet of the tables on pages, below each other.
 
     Args:
         pages: of one photo or of several.
+        are_named: whether the name of the file and the number of the page stand before each row.
 
     Returns:
-        The cells' texts; of several photos below each other, with the photo's name before each row.
+        The cells' texts.
     """
-    tables = [(page.photo_name, page.table.texts) for page in pages if page.table]
-    if len(pages) == 1:
-        return [row for _, rows in tables for row in rows]
-    return [[printable(name), *row] for name, rows in tables for row in rows]
+    return [
+        ([printable(page.photo_name), str(page.page_number)] if are_named else []) + row
+        for page in pages
+        if page.table
+        for row in page.table.texts
+    ]

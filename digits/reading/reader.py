@@ -12,9 +12,10 @@ from digits.mnist import NUM_CLASSES
 from digits.networks import Classifier, Detections, Detector, load_classifier, load_detector
 from digits.reading import layout, signs, tables
 from digits.reading.detect import select_written
+from digits.reading.documents import load_photo
 from digits.reading.enlarge import enlarge
 from digits.reading.orientation import choose_view
-from digits.reading.photos import Photo, load_photo
+from digits.reading.photos import Photo
 from digits.reading.recognize import prepare, recognize
 from digits.reading.results import Digit, Line, Number, Page, Sign, Table
 from digits.reading.rules import NO_RULES, find_rules
@@ -55,7 +56,8 @@ class Reader:
         """Read a photo.
 
         Args:
-            photo: a photo; or its pixels, a uint8 array of shape (height, width, 3); or its file.
+            photo: a photo; or its pixels, a uint8 array of shape (height, width, 3); or its file,
+                of which the first page is read.
             turn: degrees anticlockwise after which the photo is upright: 0, 90, 180 or 270; None to
                 find out.
 
@@ -105,7 +107,16 @@ class Reader:
         table = None
         if grid is not None:
             table = _make_table(grid, list(itertools.chain(*parts)), to_photo)
-        return Page(photo.name, photo.scale, made, view.turns, view.is_inverted, table)
+        return Page(
+            photo.name,
+            photo.scale,
+            made,
+            view.turns,
+            view.is_inverted,
+            table,
+            photo.page,
+            photo.num_pages,
+        )
 
     def _recognize(
         self,

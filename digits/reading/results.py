@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from digits.reading.photos import make_title
+
+NO_IMAGE = np.zeros((0, 0), np.float32)
 # A box: left, top, right and bottom edge, in pixels of the photo.
 Box = tuple[float, float, float, float]
 # Of a table of numbers, the keys of the rows of `Page.to_rows`.
 COLUMNS = (
-    "file", "line", "number", "row", "column", "text", "value", "probability", "is_sure",
+    "file", "page", "line", "number", "row", "column", "text", "value", "probability", "is_sure",
     "left", "top", "right", "bottom",
 )  # fmt: skip
 # Signs between the numbers of a line that are written without a blank before or after them.
@@ -144,6 +147,21 @@ class Line:
         return tuple(symbol for symbol in self.symbols if isinstance(symbol, Digit))
 
     @property
+    def is_sure(self) -> bool:
+        """Whether all its symbols are sure."""
+        return all(symbol.is_sure for symbol in self.symbols)
+
+    @property
+    def unsure(self) -> str:
+        """What on it is not sure, such as "7 60%, or 1; × 55%"; "" for nothing."""
+        return "; ".join(
+            f"{symbol.text} {symbol.probability:.0%}"
+            + (f", or {symbol.runner_up}" if isinstance(symbol, Digit) else "")
+            for symbol in self.symbols
+            if not symbol.is_sure
+        )
+
+    @property
     def signs(self) -> tuple[Sign, ...]:
         """Its signs, those inside numbers too, from left to right."""
         return tuple(symbol for symbol in self.symbols if isinstance(symbol, Sign))
@@ -175,7 +193,7 @@ class Table:
             (row_number, column_number)
             for row_number, row in enumerate(self.cells, start=1)
             for column_number, cell in enumerate(row, start=1)
-            if cell is not None and not all(symbol.is_sure for symbol in cell.symbols)
+            if cell is not None and not cell.is_sure
         ]
 
     def locate(self, number: Number) -> tuple[int, int] | None:
@@ -199,6 +217,8 @@ class Page:
         is_inverted: whether its ink is lighter than its paper, as chalk on a blackboard is.
         table: the table on it, None where there is none. What is in it is also in `lines`, a line
             for each row.
+        page_number: which page of its file it is, counted from 1.
+        num_pages: how many pages the file has.
     """
 
     photo_name: str
@@ -207,6 +227,13 @@ class Page:
     turns: int
     is_inverted: bool
     table: Table | None = None
+    page_number: int = 1
+    num_pages: int = 1
+
+    @property
+    def title(self) -> str:
+        """The name of its file, and which page of it, if it has several: "scan.pdf, page 3"."""
+        return make_title(self.photo_name, self.page_number, self.num_pages)
 
     @property
     def text(self) -> str:
@@ -264,16 +291,18 @@ class Page:
         """Export it as plain values, ready for JSON.
 
         Returns:
-            dict of `file`, the photo's name, `turned` (degrees anticlockwise), `inverted` (whether
-            ink is lighter than paper) and `lines`: dicts of `text`, `numbers` (`text`, `value`,
-            `is_sure` and `box` each), `digits` (`label`, `probability`, `is_sure` and `box`) and
-            `signs` (`text`, `probability`, `is_sure` and `box`). A box is [left, top, right,
-            bottom] in pixels of the file. Where there is a table, also `table`, the texts of its
-            cells by row and column, and of each number `row` and `column`, counted from 1; None
-            beside the table.
+            dict of `file`, the photo's name, `page` (its number in the file), `turned` (degrees
+            anticlockwise), `inverted` (whether ink is lighter than paper) and `lines`: dicts of
+            `text`, `numbers` (`text`, `value`, `is_sure` and `box` each), `digits` (`label`,
+            `probability`, `is_sure` and `box`) and `signs` (`text`, `probability`, `is_sure` and
+            `box`). A box is [left, top, right, bottom] in pixels of the file, of a PDF file in
+            points (1/72 inch). Where there is a table, also `table`, the texts of its cells by row
+            and column, and of each number `row` and `column`, counted from 1; None beside the
+            table.
         """
         exported: dict[str, Any] = {
             "file": self.photo_name,
+            "page": self.page_number,
             "turned": self.turned,
             "inverted": self.is_inverted,
             "lines": [
@@ -305,7 +334,7 @@ class Page:
         """Export its numbers as rows of a table.
 
         Returns:
-            A dict for each number, in reading order: `file`, `line`, `number` in the line, `row`
+            A dict for each number, in reading order: `file`, `page`, `line`, `number` in it, `row`
             and `column` in the table (counted from 1; None beside it), `text`, `value` (None for
             what is no plain number), `probability` (the lowest of its symbols), `is_sure` (whether
             all of them are), `left`, `top`, `right` and `bottom` of its box in pixels of the file.
@@ -317,6 +346,7 @@ class Page:
                 rows.append(
                     {
                         "file": printable(self.photo_name),
+                        "page": self.page_number,
                         "line": line_number,
                         "number": number_number,
                         **self._locate(number),
@@ -331,6 +361,30 @@ class Page:
                     }
                 )
         return rows
+
+    def without_images(self) -> Page:
+        """Make the same page without the images of its digits, to keep many in little memory."""
+        made: dict[int, Number | Sign] = {}  # a number stands in a line and in a table
+
+        def strip(part: Number | Sign) -> Number | Sign:
+            if isinstance(part, Number) and id(part) not in made:
+                symbols = (
+                    dataclasses.replace(symbol, image=NO_IMAGE)
+                    if isinstance(symbol, Digit)
+                    else symbol
+                    for symbol in part.symbols
+                )
+                made[id(part)] = Number(tuple(symbols))
+            return made.get(id(part), part)
+
+        def strip_line(line: Line) -> Line:
+            return Line(tuple(map(strip, line.parts)))
+
+        table = self.table
+        if table is not None:
+            cells = (tuple(cell and strip_line(cell) for cell in row) for row in table.cells)
+            table = dataclasses.replace(table, cells=tuple(cells))
+        return dataclasses.replace(self, lines=tuple(map(strip_line, self.lines)), table=table)
 
     def _locate(self, number: Number) -> dict[str, int | None]:
         place = self.table.locate(number) if self.table else None

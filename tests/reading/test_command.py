@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import functools
 import json
 import os
@@ -12,9 +13,10 @@ import pytest
 from PIL import Image
 
 from digits.networks import storage
-from digits.reading import Digit, Line, Number, Page, Sign, command, reader
+from digits.reading import Digit, Line, Number, Page, Sign, command, documents, reader
 from tests.conftest import ROOT, make_bomb
 from tests.reading.test_results import make_page, make_page_with_table
+from tests.reading.test_spreadsheet import read_workbook
 
 NOTE = ROOT / "examples" / "note.jpg"
 
@@ -70,24 +72,39 @@ def test_a_photo_is_turned_as_the_flag_says(digits_read, monkeypatch, tmp_path):
 
 def test_tables_of_several_photos_are_below_each_other():
     one, other = make_page_with_table(), make_page()
-    assert command.make_sheet([one]) == [["12", "", "3"], ["", "45 -", ""]]
-    rows = [["a.png", "12", "", "3"], ["a.png", "", "45 -", ""]]
-    assert command.make_sheet([one, other, one]) == rows * 2
-    assert command.make_sheet([other]) == []
+    assert command.make_sheet([one], are_named=False) == [["12", "", "3"], ["", "45 -", ""]]
+    rows = [["a.png", "1", "12", "", "3"], ["a.png", "1", "", "45 -", ""]]
+    assert command.make_sheet([one, other, one], are_named=True) == rows * 2
+    assert command.make_sheet([one], are_named=True) == rows
+    assert command.make_sheet([other], are_named=False) == []
+    third = dataclasses.replace(one, page_number=3, num_pages=4)
+    assert [row[:2] for row in command.make_sheet([third], True)] == [["a.png", "3"]] * 2
     assert command.describe_table(one).endswith("not sure: row 1: 3")
     assert "no table found" in command.describe_table(other)
 
 
+def name_figures(paths, page=1, num_pages=1):
+    taken = {path.resolve() for path in paths}
+    figures = [command.name_figure(path, page, num_pages, Path("p"), taken) for path in paths]
+    return [figure.name for figure in figures]
+
+
 def test_photos_called_alike_get_figures_of_their_own():
     paths = [Path("a/x.png"), Path("b/x.png"), Path("b/y.png"), Path("b/x.jpg")]
-    names = [path.name for path in command.name_figures(paths, Path("p"))]
+    names = name_figures(paths)
     assert names == ["x_reading.png", "x_reading_2.png", "y_reading.png", "x_reading_3.png"]
 
 
 def test_figures_are_not_written_over_photos():
     paths = [Path("p/a.png"), Path("p/a_reading.png")]
-    names = [path.name for path in command.name_figures(paths, Path("p"))]
-    assert names == ["a_reading_2.png", "a_reading_reading.png"]
+    assert name_figures(paths) == ["a_reading_2.png", "a_reading_reading.png"]
+
+
+def test_figures_of_pages_have_their_numbers():
+    assert name_figures([Path("scan.pdf")] * 2, 3, 12) == [
+        "scan_page3_reading.png",
+        "scan_page3_reading_2.png",
+    ]
 
 
 def test_photos_are_read_drawn_and_written(digits_read, tmp_path):
@@ -174,6 +191,8 @@ def test_status_is_two_where_nothing_can_be_read(digits_read, tmp_path, names):
         ([], "PHOTO"),
         ([""], "empty name"),
         ([NOTE, "--csv", "n.txt"], "ending in .csv"),
+        ([NOTE, "--table", "n.xls"], "ending in .csv or .xlsx"),
+        (["*.jpeg"], "*.jpeg matches no files: expected an image file"),
         ([NOTE, "--model", "huge"], "invalid choice"),
         ([NOTE, "--turn", "45"], "invalid choice: 45 (choose from 0, 90, 180, 270)"),
         ([NOTE, "--model-path", "gone.keras"], "gone.keras does not exist"),
@@ -225,3 +244,189 @@ def test_files_may_have_any_name(digits_read, tmp_path):
     with open(tmp_path / "n.csv", newline="", encoding="utf-8") as file:
         files = {Path(row["file"]).name for row in csv.DictReader(file)}
     assert files == {*names[:3], "??.png"}
+
+
+@pytest.fixture
+def without_reading(monkeypatch):
+    """Let the reader find a table on every page, without looking at it."""
+
+    def read(self, photo, turn=None):
+        page = make_page_with_table()
+        return dataclasses.replace(
+            page, photo_name=photo.name, page_number=photo.page, num_pages=photo.num_pages
+        )
+
+    monkeypatch.setattr(reader.Reader, "read", read)
+
+
+def save_pages(path, num_pages):
+    images = [Image.new("L", (60, 40), 50 * number) for number in range(num_pages)]
+    images[0].save(path, save_all=True, append_images=images[1:])
+    return path
+
+
+def read_csv(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))
+
+
+def test_every_page_is_read_named_and_written(digits_read, tmp_path):
+    """A scan of two notes, one of which lies on its side, and a photo."""
+    note = Image.open(NOTE)
+    pages = [note, note.transpose(Image.Transpose.ROTATE_90)]
+    pages[0].save(tmp_path / "scan.tiff", save_all=True, append_images=pages[1:])
+    result = digits_read("scan.tiff", NOTE, "--csv", "n.csv", "--results-file", "r.json")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "\nscan.tiff, page 1: 31 digits in 4 lines\n" in result.stdout
+    assert "\nscan.tiff, page 2: 31 digits in 4 lines, read turned by 270°" in result.stdout
+    assert f"\n{NOTE}: 31 digits in 4 lines\n" in result.stdout
+    for name in ("scan_page1_reading", "scan_page2_reading", "note_reading"):
+        assert f"Wrote plots/{name}.png" in result.stdout
+        assert (tmp_path / "plots" / f"{name}.png").is_file()
+    results = json.loads((tmp_path / "r.json").read_text())
+    places = [("scan.tiff", 1), ("scan.tiff", 2), (str(NOTE), 1)]
+    assert [(row["file"], row["page"]) for row in results] == places
+    rows = read_csv(tmp_path / "n.csv")
+    assert rows[0][:2] == ["file", "page"]
+    assert list(dict.fromkeys((row[0], int(row[1])) for row in rows[1:])) == places
+
+
+def test_damaged_files_and_pages_do_not_stop_the_rest(digits_read, without_reading, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    save_pages(folder / "a.pdf", 2)
+    (folder / "b.jpg").write_bytes(b"\xff\xd8 damaged")
+    save_pages(folder / "c.tiff", 3)
+    with Image.open(folder / "c.tiff") as image:
+        image.seek(1)
+        width_place = image._frame_pos[1] + 2 + 8
+    with open(folder / "c.tiff", "r+b") as file:  # of no pixels
+        file.seek(width_place)
+        file.write(bytes(4))
+    save_pages(folder / "d.png", 1)
+    result = digits_read(folder, "--csv", "n.csv", "--table", "t.csv", "--results-file", "r.json")
+    assert result.returncode == 1
+    errors = result.stderr.splitlines()
+    assert [line.partition(" is ")[0] for line in errors] == [
+        "error: folder/b.jpg".replace("folder", str(folder)),
+        "error: folder/c.tiff, page 2".replace("folder", str(folder)),
+    ]
+    read = [("a.pdf", "1"), ("a.pdf", "2"), ("c.tiff", "1"), ("c.tiff", "3"), ("d.png", "1")]
+    for name, rows in (("t.csv", read_csv(tmp_path / "t.csv")), ("n.csv", None)):
+        rows = read_csv(tmp_path / name)[name == "n.csv" :]
+        assert list(dict.fromkeys((Path(row[0]).name, row[1]) for row in rows)) == read
+    table = read_csv(tmp_path / "t.csv")
+    assert [row[2:] for row in table] == [["12", "", "3"], ["", "45 -", ""]] * 5
+    results = json.loads((tmp_path / "r.json").read_text())
+    assert [(Path(row["file"]).name, str(row["page"])) for row in results] == read
+
+
+def test_the_table_of_one_page_has_just_its_cells(digits_read, without_reading, tmp_path):
+    save_pages(tmp_path / "a.png", 1)
+    assert digits_read("a.png", "--table", "t.csv").returncode == 0
+    assert read_csv(tmp_path / "t.csv") == [["12", "", "3"], ["", "45 -", ""]]
+    digits_read("a.png", "gone.png", "--table", "t.csv")
+    assert read_csv(tmp_path / "t.csv")[0] == ["a.png", "1", "12", "", "3"]
+
+
+def test_what_a_folder_has_besides_photos_is_named(digits_read, without_reading, tmp_path):
+    folder = tmp_path / "folder"
+    (folder / "more.jpg").mkdir(parents=True)
+    save_pages(folder / "a.png", 1)
+    for name in ("notes.txt", "b.docx", ".hidden", "two\nlines", "c.zip", "d.zip", "e.zip"):
+        (folder / name).touch()
+    result = digits_read("folder")
+    assert result.returncode == 0
+    assert result.stderr == (
+        "skipped 6 files and 1 folder in folder that are no photos: "
+        "b.docx, c.zip, d.zip, e.zip, more.jpg/ and 2 more\n"
+    )
+    names = ["b.docx"]
+    assert command.describe_skipped(Path("x"), names) == (
+        "skipped 1 file in x that is no photo: b.docx"
+    )
+
+
+def test_a_folder_without_photos_says_what_it_has(digits_read, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a.docx").touch()
+    result = digits_read("folder")
+    assert result.returncode == 2
+    assert result.stderr == (
+        "error: folder has no images: expected an image file, or a folder of them\n"
+        "skipped 1 file in folder that is no photo: a.docx\n"
+    )
+
+
+def test_pages_that_are_left_out_are_said(digits_read, without_reading, monkeypatch, tmp_path):
+    save_pages(tmp_path / "a.tiff", 4)
+    monkeypatch.setattr(documents, "MAX_PAGES", 3)
+    result = digits_read("a.tiff")
+    assert result.returncode == 1
+    assert result.stderr == (
+        "error: a.tiff has 1 more pages than the first 3, which were read: split it\n"
+    )
+    assert "a.tiff, page 3: " in result.stdout
+
+
+def test_a_file_of_damaged_pages_does_not_fill_the_screen(
+    digits_read, without_reading, monkeypatch, tmp_path
+):
+    def load(self, page=1):
+        if page > 1:
+            raise ValueError(f"page {page} is damaged")
+        return original(self, page)
+
+    original = documents.Document.load
+    monkeypatch.setattr(documents.Document, "load", load)
+    save_pages(tmp_path / "a.pdf", 14)
+    result = digits_read("a.pdf")
+    assert result.returncode == 1
+    errors = result.stderr.splitlines()
+    assert errors[:10] == [f"error: page {page} is damaged" for page in range(2, 12)]
+    assert errors[10:] == ["error: a.pdf has 3 more pages that cannot be read: save it again"]
+
+
+def test_wildcards_are_expanded(digits_read, without_reading, tmp_path):
+    for name in ("b.png", "a.png", "c[1].png", "d.tiff"):
+        save_pages(tmp_path / name, 1)
+    result = digits_read("*.png", "[d]*", "c[1].png", "--results-file", "r.json")
+    assert (result.returncode, result.stderr) == (0, "")
+    files = [row["file"] for row in json.loads((tmp_path / "r.json").read_text())]
+    assert files == ["a.png", "b.png", "c[1].png", "d.tiff", "c[1].png"]
+    result = digits_read("a.png", "*.heic")
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: *.heic matches no files: expected")
+
+
+def test_any_name_and_sign_is_printed_in_any_encoding(run_script, monkeypatch, tmp_path):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    names = ["é中.png", os.fsdecode(b"\xff\xfe.png")]
+    with Image.open(NOTE) as note:
+        for name in names:
+            note.transpose(Image.Transpose.ROTATE_90).save(tmp_path / name)
+    result = run_script("predict.py", *names, "gone中.png")
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1 and result.stderr.startswith("error: gone?.png does")
+    assert result.stdout.count("\n??.png: 31 digits in 4 lines, read turned by 270 degrees") == 2
+    assert "  86 / 2 = 43\n" in result.stdout
+
+
+def test_a_workbook_is_written(digits_read, without_reading, tmp_path):
+    save_pages(tmp_path / "a.pdf", 2)
+    save_pages(tmp_path / "b.png", 1)
+    result = digits_read("a.pdf", "b.png", "--table", "t.xlsx")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.endswith("Wrote t.xlsx\n")
+    assert list(read_workbook(tmp_path / "t.xlsx")) == ["a p1", "a p2", "b"]
+
+
+def test_a_missing_xlsxwriter_is_said_before_anything_is_read(digits_read, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "xlsxwriter", None)
+    result = digits_read("gone.png", "--table", "t.xlsx")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
+        "error: XlsxWriter, which writes .xlsx files, is not installed: pip install -r "
+        "requirements-files.txt (or pip install '.[files]'), or write .csv\n"
+    )
+    assert not (tmp_path / "t.xlsx").exists()

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from digits.reading import photos
+from digits.reading import documents, photos
 from tests.conftest import ROOT, make_bomb
 
 
@@ -30,11 +30,11 @@ def assert_alike(photo, page, tolerance=3):
     assert np.abs(photo.pixels.astype(int) - page[..., None]).max() <= tolerance
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "bmp", "tiff", "gif"])
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "bmp", "tiff", "gif", "avif"])
 def test_every_format_gives_the_same_photo(tmp_path, page, suffix):
-    options = {"lossless": True} if suffix == "webp" else {}
+    options = {"webp": {"lossless": True}, "avif": {"quality": 100}}.get(suffix, {})
     path = save(tmp_path / f"a.{suffix}", page, **options)
-    photo = photos.load_photo(path)
+    photo = documents.load_photo(path)
     assert_alike(photo, page)
     assert (photo.scale, photo.name) == (1, str(path))
 
@@ -50,12 +50,12 @@ def test_a_photos_brightness_is_from_black_to_white():
 def test_every_colour_mode_is_read(tmp_path, mode):
     page = np.zeros((30, 50), np.uint8)
     page[:, 25:] = 255
-    assert_alike(photos.load_photo(save(tmp_path / "a.tiff", page, mode)), page)
+    assert_alike(documents.load_photo(save(tmp_path / "a.tiff", page, mode)), page)
 
 
 def test_sixteen_bits_are_scaled_not_cut_off(tmp_path, page):
     Image.fromarray(page.astype(np.uint16) * 200).save(tmp_path / "a.png")
-    photo = photos.load_photo(tmp_path / "a.png").pixels[..., 0].astype(float)
+    photo = documents.load_photo(tmp_path / "a.png").pixels[..., 0].astype(float)
     assert photo.min() == 0
     assert photo.max() == 255
     expected = (page - page.min()) / np.ptp(page) * 255.0
@@ -66,7 +66,7 @@ def test_floats_with_nan_are_read(tmp_path, page):
     values = page / np.float32(10)
     values[0, 0] = np.nan
     Image.fromarray(values).save(tmp_path / "a.tiff")
-    assert photos.load_photo(tmp_path / "a.tiff").pixels.shape == (40, 60, 3)
+    assert documents.load_photo(tmp_path / "a.tiff").pixels.shape == (40, 60, 3)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
@@ -74,7 +74,7 @@ def test_what_is_transparent_is_white_paper(tmp_path, mode):
     image = Image.new("RGBA", (30, 20), (0, 0, 0, 0))
     image.paste((0, 0, 0, 255), (0, 0, 10, 20))
     image.convert(mode).save(tmp_path / "a.png")
-    photo = photos.load_photo(tmp_path / "a.png").pixels
+    photo = documents.load_photo(tmp_path / "a.png").pixels
     assert (photo[:, :10] == 0).all()
     assert (photo[:, 10:] == 255).all()
 
@@ -82,7 +82,7 @@ def test_what_is_transparent_is_white_paper(tmp_path, mode):
 def test_of_an_animation_the_first_frame_is_read(tmp_path, page):
     frames = [Image.fromarray(page), Image.fromarray(255 - page)]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    assert_alike(photos.load_photo(tmp_path / "a.gif"), page)
+    assert_alike(documents.load_photo(tmp_path / "a.gif"), page)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tiff"])
@@ -91,14 +91,14 @@ def test_exif_orientation_is_obeyed(tmp_path, page, suffix, orientation, turns):
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
     path = save(tmp_path / f"a.{suffix}", page, exif=exif)
-    assert_alike(photos.load_photo(path), np.rot90(page, turns))
+    assert_alike(documents.load_photo(path), np.rot90(page, turns))
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png"])
 def test_a_large_photo_is_shrunk_and_says_by_how_much(tmp_path, suffix):
     page = np.full((3000, 4000), 255, np.uint8)
     page[1500:, :] = 0
-    photo = photos.load_photo(save(tmp_path / f"a.{suffix}", page))
+    photo = documents.load_photo(save(tmp_path / f"a.{suffix}", page))
     scale, photo = photo.scale, photo.pixels
     assert photo.shape[0] * photo.shape[1] <= photos.MAX_PIXELS
     assert scale == pytest.approx(4000 / photo.shape[1], rel=0.01)
@@ -108,13 +108,13 @@ def test_a_large_photo_is_shrunk_and_says_by_how_much(tmp_path, suffix):
 
 
 def test_a_panorama_keeps_its_height(tmp_path):
-    photo = photos.load_photo(save(tmp_path / "a.png", np.full((500, 16000), 200, np.uint8)))
+    photo = documents.load_photo(save(tmp_path / "a.png", np.full((500, 16000), 200, np.uint8)))
     assert photo.pixels.shape[0] == pytest.approx(500 / photo.scale, abs=1)
     assert photo.pixels.shape[0] > 200
 
 
 def test_one_pixel_is_a_photo(tmp_path):
-    photo = photos.load_photo(save(tmp_path / "a.png", np.array([[7]], np.uint8)))
+    photo = documents.load_photo(save(tmp_path / "a.png", np.array([[7]], np.uint8)))
     assert photo.pixels.shape == (1, 1, 3)
 
 
@@ -124,9 +124,9 @@ def test_a_decompression_bomb_is_refused_in_little_memory(tmp_path, side):
     assert path.stat().st_size < 300_000
     code = (
         "import resource, sys\n"
-        "from digits.reading import photos\n"
+        "from digits.reading import documents\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "try: photos.load_photo(sys.argv[1])\n"
+        "try: documents.load_photo(sys.argv[1])\n"
         "except ValueError as error: print(error)\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
     )
@@ -162,9 +162,9 @@ def save_large(path, kind):
 def test_the_largest_photos_taken_fit_into_memory(tmp_path, kind):
     code = (
         "import resource, sys\n"
-        "from digits.reading import photos\n"
+        "from digits.reading import documents\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "print(photos.load_photo(sys.argv[1]).pixels.size)\n"
+        "print(documents.load_photo(sys.argv[1]).pixels.size)\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
     )
     command = [sys.executable, "-c", code, save_large(tmp_path / "large", kind)]
@@ -176,7 +176,7 @@ def test_the_largest_photos_taken_fit_into_memory(tmp_path, kind):
 
 @pytest.mark.parametrize("shape", [(1, 3_000_000), (10, 1_500_000), (2_000_000, 2)])
 def test_a_thread_of_an_image_is_shrunk(tmp_path, shape):
-    photo = photos.load_photo(save(tmp_path / "a.png", np.zeros(shape, np.uint8)))
+    photo = documents.load_photo(save(tmp_path / "a.png", np.zeros(shape, np.uint8)))
     assert max(photo.pixels.shape) <= photos.MAX_SIDE
 
 
@@ -185,7 +185,7 @@ def test_a_thread_of_an_image_is_shrunk(tmp_path, shape):
 )
 def test_a_photo_with_damaged_exif_is_read(tmp_path, page, damage):
     path = save(tmp_path / "a.jpg", page, exif=damage, quality=95)
-    assert_alike(photos.load_photo(path), page)
+    assert_alike(documents.load_photo(path), page)
 
 
 @pytest.mark.parametrize("orientation", [3, 6])
@@ -197,7 +197,7 @@ def test_exif_orientation_is_obeyed_beside_damaged_tags(tmp_path, page, orientat
     place = content.index(ExifTags.Base.XResolution.to_bytes(2, "big"))
     content[place + 2 : place + 4] = (2).to_bytes(2, "big")  # text, it says
     path = save(tmp_path / "a.jpg", page, exif=bytes(content), quality=95)
-    assert_alike(photos.load_photo(path), np.rot90(page, {3: 2, 6: 3}[orientation]))
+    assert_alike(documents.load_photo(path), np.rot90(page, {3: 2, 6: 3}[orientation]))
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_exif_orientation_is_obeyed_beside_damaged_tags(tmp_path, page, orientat
     [
         (b"", "is empty"),
         (b"hello", "not an image"),
-        (b"%PDF-1.4 ...", "not an image"),
+        (b"%PDF-1.4 ...", "is damaged"),
         (b"\x89PNG\r\n\x1a\n", "not an image"),
         (b"\xff\xd8\xff\xe0", "not an image"),
     ],
@@ -214,7 +214,12 @@ def test_what_is_not_an_image_is_refused_by_name(tmp_path, content, message):
     path = tmp_path / "a.png"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=f"a.png .*{message}"):
-        photos.load_photo(path)
+        documents.load_photo(path)
+
+
+def test_where_pdf_files_are_not_read_they_are_refused_by_their_kind():
+    with pytest.raises(ValueError, match=r"^scan\.pdf is a PDF file, expected an image: save its"):
+        photos.decode_photo(io.BytesIO(b"%PDF-1.7 ..."), "scan.pdf")
 
 
 @pytest.mark.parametrize(
@@ -229,13 +234,13 @@ def test_a_truncated_file_is_refused(tmp_path, suffix, compression, capfd):
     path = save(tmp_path / f"a.{suffix}", noise, mode, **options)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(ValueError, match=f"a.{suffix} is"):
-        photos.load_photo(path)
+        documents.load_photo(path)
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"gone.png does not exist: expected an image"):
-        photos.load_photo(tmp_path / "gone.png")
+        documents.load_photo(tmp_path / "gone.png")
 
 
 def test_a_folder_stands_for_the_images_in_it(tmp_path, page):
@@ -245,18 +250,37 @@ def test_a_folder_stands_for_the_images_in_it(tmp_path, page):
     assert [path.name for path in found] == ["a.JPG", "b.png", "x.png"]
 
 
+def test_what_is_left_out_of_folders_is_found(tmp_path, page):
+    for name in ("b.png", "note.txt", "._b.png", "SCAN.PDF", "c.HEIC", "d.avif"):
+        save(tmp_path / name, page, format="PNG")
+    (tmp_path / "sub.png").mkdir()
+    assert photos.find_skipped([tmp_path, tmp_path / "b.png", "gone"]) == {
+        tmp_path: ["note.txt", "sub.png/"]
+    }
+    found = [path.name for path in photos.find_photos([tmp_path])]
+    assert found == ["SCAN.PDF", "b.png", "c.HEIC", "d.avif"]
+
+
+def test_wildcards_stand_for_files_and_folders(tmp_path, page):
+    (tmp_path / "scans").mkdir()
+    for name in ("b.png", "a.png", "scans/c.png", "s*.png"):
+        save(tmp_path / name, page)
+    found = photos.find_photos([tmp_path / "?.png", tmp_path / "s*", tmp_path / "s*.png"])
+    assert [path.name for path in found] == ["a.png", "b.png", "s*.png", "c.png", "s*.png"]
+
+
 def test_a_folder_without_images_is_refused_when_its_turn_comes(tmp_path):
     (tmp_path / "empty").mkdir()
     (path,) = photos.find_photos([tmp_path / "empty"])
     with pytest.raises(FileNotFoundError, match="empty has no images"):
-        photos.load_photo(path)
+        documents.load_photo(path)
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "a\nb", "-"])
 def test_names_that_cannot_be_are_refused(name):
     (path,) = photos.find_photos([name])
     with pytest.raises((FileNotFoundError, ValueError)):
-        photos.load_photo(path)
+        documents.load_photo(path)
 
 
 SEEDS = {}
@@ -282,7 +306,7 @@ def test_damaged_files_are_read_or_refused_in_one_line(tmp_path_factory, kind, c
     path = tmp_path_factory.getbasetemp() / "fuzzed"
     path.write_bytes(content[: int(kept * len(content))])
     try:
-        photo = photos.load_photo(path)
+        photo = documents.load_photo(path)
     except ValueError as error:
         assert "\n" not in str(error)
         assert "fuzzed" in str(error)

@@ -174,10 +174,10 @@ def test_numbers_are_exported_as_rows_with_their_boxes():
     rows = make_page(*lines, name="x/a.png").to_rows()
     assert all(tuple(row) == COLUMNS for row in rows)
     assert [tuple(row.values()) for row in rows] == [
-        ("x/a.png", 1, 1, None, None, "12", 12, 0.99, True, 0, 5, 22, 25),
-        ("x/a.png", 1, 2, None, None, "345", 345, 0.4124, False, 24, 5, 58, 25),
-        ("x/a.png", 2, 1, None, None, "7", 7, 0.99, True, 0, 5, 10, 25),
-        ("x/a.png", 2, 2, None, None, "50%", None, 0.9, True, 0, 5, 34, 25),
+        ("x/a.png", 1, 1, 1, None, None, "12", 12, 0.99, True, 0, 5, 22, 25),
+        ("x/a.png", 1, 1, 2, None, None, "345", 345, 0.4124, False, 24, 5, 58, 25),
+        ("x/a.png", 1, 2, 1, None, None, "7", 7, 0.99, True, 0, 5, 10, 25),
+        ("x/a.png", 1, 2, 2, None, None, "50%", None, 0.9, True, 0, 5, 34, 25),
     ]
 
 
@@ -211,6 +211,7 @@ def test_exported_boxes_are_in_pixels_of_the_file():
     exported = page.to_dict()
     assert exported == {
         "file": "a.png",
+        "page": 1,
         "turned": 0,
         "inverted": False,
         "lines": [
@@ -226,3 +227,30 @@ def test_exported_boxes_are_in_pixels_of_the_file():
     (row,) = page.to_rows()
     assert [row[edge] for edge in ("left", "top", "right", "bottom")] == [7.5, 12.5, 57.5, 62.5]
     assert page.digits[0].box == (3, 5, 13, 25)
+
+
+def test_a_page_of_several_says_which_it_is():
+    page = make_page([make_number("7")], name="scan.pdf")
+    assert page.title == "scan.pdf"
+    page = dataclasses.replace(page, page_number=3, num_pages=4)
+    assert page.title == "scan.pdf, page 3"
+    assert (page.to_dict()["file"], page.to_dict()["page"]) == ("scan.pdf", 3)
+    assert [(row["file"], row["page"]) for row in page.to_rows()] == [("scan.pdf", 3)]
+
+
+def test_a_page_without_images_is_the_same_but_for_them():
+    page = make_page_with_table()
+    small = page.without_images()
+    assert all(digit.image.size == 0 for digit in small.digits)
+    assert all(digit.image.size == 28 * 28 for digit in page.digits)
+    assert small.to_dict() == page.to_dict()
+    assert small.to_rows() == page.to_rows()
+    assert small.table.unsure == page.table.unsure
+
+
+def test_a_line_says_what_on_it_is_not_sure():
+    doubtful = make_number("27", probability=0.6, is_sure=False, runner_up=1)
+    times = make_sign("×", probability=0.55, is_sure=False)
+    line = Line((make_number("3"), times, doubtful))
+    assert (line.is_sure, line.unsure) == (False, "× 55%; 7 60%, or 1")
+    assert (make_line("3 × 5").is_sure, make_line("3 × 5").unsure) == (True, "")

@@ -29,7 +29,7 @@ def test_a_photo_is_read_as_text_table_and_json():
     assert answer.summary.startswith("31 digits in 4 lines")
     assert answer.text.splitlines()[0] == "12 + 30 = 42"
     rows = list(csv.DictReader(io.StringIO(answer.csv)))
-    assert tuple(rows[0])[5:7] == ("text", "value") and rows[0]["value"] == "12"
+    assert tuple(rows[0])[6:8] == ("text", "value") and rows[0]["value"] == "12"
     exported = json.loads(answer.json)
     assert exported["file"] == rows[0]["file"] == "my note.jpg" and answer.stem == "my note"
     assert [line["text"] for line in exported["lines"]] == answer.text.splitlines()
