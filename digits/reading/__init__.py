@@ -5,6 +5,7 @@
 
 from digits.reading.photos import Photo, find_photos, load_photo
 from digits.reading.reader import Reader
+from digits.reading.region import Region
 from digits.reading.results import Digit, Line, Number, Page, Sign, Table
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Page",
     "Photo",
     "Reader",
+    "Region",
     "Sign",
     "Table",
     "find_photos",

@@ -14,6 +14,7 @@ from digits import cli, files
 from digits.networks import find_model, load_classifier, load_detector
 from digits.reading.photos import explain_missing, find_photos, load_photo
 from digits.reading.reader import SURE, Reader
+from digits.reading.region import Region
 from digits.reading.results import COLUMNS, Digit, Page, printable
 
 
@@ -51,6 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.csv,
         args.turn,
         args.table,
+        args.region,
+        args.ink,
     )
 
 
@@ -63,6 +66,8 @@ def read_files(
     csv_file: Path | None = None,
     turn: int | None = None,
     table_file: Path | None = None,
+    region: Sequence[float] | None = None,
+    ink: str | None = None,
 ) -> int:
     """Read photos, print what is on them and draw it.
 
@@ -78,10 +83,14 @@ def read_files(
         csv_file: CSV to write, or None.
         turn: degrees anticlockwise after which the photos are upright, or None to find out.
         table_file: CSV to write with the cells of the photos' tables, or None.
+        region: the four numbers of a `Region`, the part that is read of each photo; None for all.
+        ink: the only one that is read, "red", "blue" or "dark"; None for any.
 
     Returns:
         Exit status: 0, 1 if some photos could not be read, 2 if none could.
     """
+    with cli.one_line_errors():
+        part = Region(*region) if region else None
     paths = find_photos(inputs)
     figure_paths = name_figures(paths, plots_dir)
     cli.check_writable(plots_dir / "reading.png", results_file, csv_file, table_file)
@@ -91,7 +100,7 @@ def read_files(
 
     with cli.one_line_errors():
         reader = Reader(load_detector(detector_path), load_classifier(model_path))
-    pages, errors = _read_and_draw(reader, paths, figure_paths, turn)
+    pages, errors = _read_and_draw(reader, paths, figure_paths, turn, part, ink)
     _print_errors(errors)
     # Written before anything is printed: a closed pipe, as after `| head`, ends the program.
     with cli.one_line_errors():
@@ -165,7 +174,12 @@ def describe_table(page: Page) -> str:
 
 
 def _read_and_draw(
-    reader: Reader, paths: Sequence[Path], figure_paths: Sequence[Path], turn: int | None
+    reader: Reader,
+    paths: Sequence[Path],
+    figure_paths: Sequence[Path],
+    turn: int | None,
+    region: Region | None,
+    ink: str | None,
 ) -> tuple[dict[Path, Page], list[Exception]]:
     """Read each photo and draw it; returns pages by their figures' paths, and errors."""
     from digits.keras_quietly import keras
@@ -177,10 +191,12 @@ def _read_and_draw(
     for path, figure_path in zip(paths, figure_paths, strict=True):
         try:
             photo = load_photo(path)
+            if region:
+                region.locate(photo)
         except (ValueError, OSError) as error:
             errors.append(error)
         else:
-            page = pages[figure_path] = reader.read(photo, turn)
+            page = pages[figure_path] = reader.read(photo, turn, region, ink)
             title = f"{printable(path.name)}: {describe(page)}"
             with cli.one_line_errors():
                 figures.draw_page(photo, page, figure_path, title)

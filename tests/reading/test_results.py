@@ -213,6 +213,8 @@ def test_exported_boxes_are_in_pixels_of_the_file():
         "file": "a.png",
         "turned": 0,
         "inverted": False,
+        "region": None,
+        "ink": None,
         "lines": [
             {
                 "text": "2%",
@@ -226,3 +228,13 @@ def test_exported_boxes_are_in_pixels_of_the_file():
     (row,) = page.to_rows()
     assert [row[edge] for edge in ("left", "top", "right", "bottom")] == [7.5, 12.5, 57.5, 62.5]
     assert page.digits[0].box == (3, 5, 13, 25)
+
+
+def test_a_page_says_which_part_and_ink_were_read():
+    page = dataclasses.replace(make_page(scale=2.5, turns=1), region=(10, 20, 30, 40), ink="red")
+    assert page.note == (
+        "only the region from (25, 50) to (75, 100), red ink only, read turned by 90° anticlockwise"
+    )
+    exported = page.to_dict()
+    assert (exported["region"], exported["ink"]) == ([25, 50, 75, 100], "red")
+    assert dataclasses.replace(make_page(), ink="red", has_ink=False).note == "no red ink found"
