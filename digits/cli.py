@@ -136,7 +136,7 @@ def add_model_flags(parser: argparse.ArgumentParser, default: str = "dense") -> 
 
 
 def add_photo_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of photos alone, such as `--detector-path`, `--turn`, `--region` and `--ink`."""
+    """Add the flags of photos alone, such as `--detector-path`, `--turn` and `--ink`."""
     parser.add_argument(
         "--detector-path",
         type=file_name(".keras"),

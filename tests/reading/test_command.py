@@ -83,9 +83,9 @@ def test_a_part_and_an_ink_of_photos_are_read(digits_read, tmp_path):
 
 def test_a_region_beside_a_photo_does_not_keep_others_from_being_read(digits_read, tmp_path):
     Image.new("RGB", (200, 100), "white").save(tmp_path / "small.png")
-    result = digits_read("small.png", NOTE, "--region", "300", "0", "600", "180")
+    result = digits_read("small.png", NOTE, "--region", "50", "0", "800", "180")
     assert result.returncode == 1
-    assert result.stderr.startswith("error: received the region 300 0 600 180 of small.png, expect")
+    assert result.stderr.startswith("error: received the region 50 0 800 180 of small.png, expect")
     assert result.stderr.count("\n") == 1 and "  12 + 30 = 42" in result.stdout
 
 
