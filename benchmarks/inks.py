@@ -52,7 +52,7 @@ RULES = (150, 180, 215)  # their colour on ruled paper, with a margin in the fir
 def main(argv: list[str] | None = None) -> None:
     """Read the pages with each choice of ink, and print what was read of each ink."""
     parser = cli.Parser(__doc__.split("\n")[0])
-    parser.add_argument("--pages", type=cli.whole_number(1), default=60, help="number of pages")
+    parser.add_argument("--pages", type=cli.whole_number(1), default=30, help="number of pages")
     cli.add_seed_flag(parser)
     cli.add_results_flag(parser)
     args = parser.parse_args(argv)

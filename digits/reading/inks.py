@@ -15,9 +15,10 @@ MIN_PAPER = 40  # of 255: noise on darker paper is not taken for ink
 COLOUR_BLUR = 2.5  # pixels, standard deviation
 # Absorption from which on there is ink, not paper, and from which on it is certain.
 FAINT, CLEAR = 0.06, 0.12
-# Of an ink, how much more its strongest colours are absorbed than the weakest, as a share of the
-# strongest: from the first on it begins to count as coloured, from the second on it is.
-RED, BLUE, DARK = (0.25, 0.4), (0.12, 0.2), (0.12, 0.2)
+# How much more of other light is absorbed than of red (of blue), as a share of what is absorbed
+# most: from the first on, ink begins to count as red (blue), from the second on it does. For dark
+# ink, the difference between most and least: up to the first it is dark, from the second on not.
+RED, BLUE, DARK = (0.25, 0.4), (0.08, 0.16), (0.12, 0.2)
 MIN_PIXELS = 12  # of ink: fewer are no stroke
 
 
@@ -29,7 +30,7 @@ def separate(pixels: np.ndarray, ink: str) -> np.ndarray:
     Murray-Davies equation (A. Murray, Monochrome reproduction in photoengraving, Journal of the
     Franklin Institute 221, 1936), absorption grows in proportion to the part that is ink, in all
     colours alike. So the ratios of the colours are the ink's own also at edges, in a blur, and in
-    colours stored at half the resolution. Optical density (Beer-Lambert law) has not this property.
+    colours stored at half the resolution; those of optical densities (Beer-Lambert law) are not.
 
     Args:
         pixels: uint8 array of shape (height, width, 3), RGB.
