@@ -49,6 +49,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     photo_flags = {
         "--csv": args.csv,
         "--detector-path": args.detector_path,
+        "--ink": args.ink,
+        "--region": args.region,
         "--table": args.table,
         "--turn": args.turn,
     }
@@ -200,6 +202,8 @@ def main(argv: list[str] | None = None) -> int | None:
         csv_file=args.csv,
         turn=args.turn,
         table_file=args.table,
+        region=args.region,
+        ink=args.ink,
     )
 
 

@@ -25,9 +25,6 @@ def _replace_by_nearest(error: UnicodeError) -> tuple[str, int]:
     return "".join(NEAREST.get(sign, "?") for sign in signs), error.end
 
 
-codecs.register_error("nearest", _replace_by_nearest)
-
-
 class Parser(argparse.ArgumentParser):
     """An argument parser that reports a mistake in one line instead of the whole usage."""
 
@@ -73,6 +70,7 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     Ctrl-C ends it with status 130 and one line. What the encoding of the output does not have is
     printed as what comes near it, or as "?".
     """
+    codecs.register_error("nearest", _replace_by_nearest)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="nearest")
@@ -155,7 +153,7 @@ def add_model_flags(parser: argparse.ArgumentParser, default: str = "dense") -> 
 
 
 def add_photo_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of photos alone: `--detector-path`, `--turn`, `--csv` and `--table`."""
+    """Add the flags of photos alone, such as `--detector-path`, `--turn` and `--ink`."""
     parser.add_argument(
         "--detector-path",
         type=file_name(".keras"),
@@ -169,6 +167,21 @@ def add_photo_flags(parser: argparse.ArgumentParser) -> None:
         choices=(0, 90, 180, 270),
         help="turn photos anticlockwise by so many degrees before reading them (default: the "
         "reader finds out)",
+    )
+    parser.add_argument(
+        "--region",
+        type=float,
+        nargs=4,
+        metavar=("X", "Y", "WIDTH", "HEIGHT"),
+        help="read only this part of photos: left and top edge, width and height, as shares of the "
+        "upright photo if none is above 1 (0.5 0 0.5 0.3 is in its upper right corner), else in "
+        "pixels of the file (default: all of the photo)",
+    )
+    parser.add_argument(
+        "--ink",
+        choices=("red", "blue", "dark"),
+        help="read only strokes of this colour on lighter paper; dark are black, grey and pencil "
+        "(default: any)",
     )
     parser.add_argument(
         "--csv",

@@ -6,6 +6,7 @@
 from digits.reading.documents import load_pages, load_photo
 from digits.reading.photos import Photo, find_photos
 from digits.reading.reader import Reader
+from digits.reading.region import Region
 from digits.reading.results import Digit, Line, Number, Page, Sign, Table
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Page",
     "Photo",
     "Reader",
+    "Region",
     "Sign",
     "Table",
     "find_photos",

@@ -17,6 +17,7 @@ from digits.reading import spreadsheet
 from digits.reading.documents import open_document
 from digits.reading.photos import Photo, explain_missing, find_photos, find_skipped, make_title
 from digits.reading.reader import SURE, Reader
+from digits.reading.region import Region
 from digits.reading.results import COLUMNS, Page, printable
 
 MAX_SKIPPED_NAMES = 5  # that are printed of a folder
@@ -57,6 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.csv,
         args.turn,
         args.table,
+        args.region,
+        args.ink,
     )
 
 
@@ -69,6 +72,8 @@ def read_files(
     csv_file: Path | None = None,
     turn: int | None = None,
     table_file: Path | None = None,
+    region: Sequence[float] | None = None,
+    ink: str | None = None,
 ) -> int:
     """Read photos, print what is on them and draw it.
 
@@ -84,11 +89,15 @@ def read_files(
         csv_file: CSV to write, or None.
         turn: degrees anticlockwise after which the photos are upright, or None to find out.
         table_file: CSV or XLSX to write with the cells of the photos' tables, or None.
+        region: the four numbers of a `Region`, the part that is read of each photo; None for all.
+        ink: the only one that is read, "red", "blue" or "dark"; None for any.
 
     Returns:
         Exit status: 0, 1 if some photos or pages could not be read, 2 if none could.
     """
     inputs = list(inputs)
+    with cli.one_line_errors():
+        part = Region(*region) if region else None
     paths = find_photos(inputs)
     with cli.one_line_errors():
         if table_file and table_file.suffix == ".xlsx":
@@ -101,7 +110,7 @@ def read_files(
 
     with cli.one_line_errors():
         reader = Reader(load_detector(detector_path), load_classifier(model_path))
-    pages, errors = _read_and_draw(reader, paths, plots_dir, turn)
+    pages, errors = _read_and_draw(reader, paths, plots_dir, turn, part, ink)
     _print_errors(errors)
     _print_skipped(inputs)
     # Written before anything is printed: a closed pipe, as after `| head`, ends the program.
@@ -194,7 +203,12 @@ def describe_skipped(folder: Path, names: Sequence[str]) -> str:
 
 
 def _read_and_draw(
-    reader: Reader, paths: Sequence[Path], plots_dir: Path, turn: int | None
+    reader: Reader,
+    paths: Sequence[Path],
+    plots_dir: Path,
+    turn: int | None,
+    region: Region | None,
+    ink: str | None,
 ) -> tuple[dict[Path, Page], list[Exception]]:
     """Read each page and draw it; returns pages by their figures' paths, and errors."""
     from digits.keras_quietly import keras
@@ -211,7 +225,13 @@ def _read_and_draw(
     errors: list[Exception] = []
     taken = {path.resolve() for path in paths}
     for path, photo in _load_pages(paths, errors, advance):
-        page = reader.read(photo, turn)
+        try:
+            if region:
+                region.locate(photo)
+        except ValueError as error:
+            errors.append(error)
+            continue
+        page = reader.read(photo, turn, region, ink)
         figure_path = name_figure(path, photo.page, photo.num_pages, plots_dir, taken)
         name = make_title(printable(path.name), photo.page, photo.num_pages)
         with cli.one_line_errors():

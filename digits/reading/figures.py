@@ -23,6 +23,7 @@ from digits.reading.results import Digit, Page, Sign
 
 WIDTH = 8.0  # inches
 MARKED_SIDES = 1000, 1600  # pixels, longer side at least and at most
+FADED = 0.45  # contrast of what is outside of the region that was read
 MAX_IMAGES = 60
 IMAGES_A_ROW = 15
 FONT = matplotlib.get_data_path() + "/fonts/ttf/DejaVuSans-Bold.ttf"  # Pillow's own has no × and ÷
@@ -47,8 +48,12 @@ def draw_page(photo: Photo, page: Page, path: Path, title: str) -> None:
     figure = Figure(figsize=(WIDTH, sum(heights) + 0.8), **STYLE)
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False).ravel()
     axes = parts[0].subplots()
-    axes.imshow(photo.pixels)
+    axes.imshow(_fade(photo.pixels, page))
     axes.set_axis_off()
+    if page.region:
+        left, top, right, bottom = page.region
+        frame = Rectangle((left, top), right - left, bottom - top, fill=False, ec=GREY, lw=1.5)
+        axes.add_patch(frame)
     if page.table:
         for x, y, other_x, other_y in page.table.rules:
             axes.plot([x, other_x], [y, other_y], color=ORANGE, lw=0.8, alpha=0.7)
@@ -86,8 +91,10 @@ def mark(photo: Photo, page: Page) -> np.ndarray:
     longer_side = max(height, width)
     scale = float(np.clip(1.0, *(side / longer_side for side in MARKED_SIDES)))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    marked = Image.fromarray(photo.pixels).resize(size, Image.Resampling.LANCZOS)
+    marked = Image.fromarray(_fade(photo.pixels, page)).resize(size, Image.Resampling.LANCZOS)
     draw = ImageDraw.Draw(marked)
+    if page.region:
+        draw.rectangle([scale * edge for edge in page.region], outline=GREY, width=3)
     for rule in page.table.rules if page.table else ():
         draw.line([scale * place for place in rule], ORANGE, width=2)
     for symbol in page.symbols:
@@ -149,6 +156,16 @@ def draw_steps(photo: Photo, ink: np.ndarray, page: Page, path: Path) -> None:
     )
     _draw_images(below, page)
     plotting.save(figure, path)
+
+
+def _fade(pixels: np.ndarray, page: Page) -> np.ndarray:
+    """Make paler what is outside of the region that was read, if that is a part of the photo."""
+    if page.region is None:
+        return pixels
+    left, top, right, bottom = (int(edge) for edge in page.region)
+    faded = (255 - FADED * (255 - pixels.astype(np.float32))).astype(np.uint8)
+    faded[top:bottom, left:right] = pixels[top:bottom, left:right]
+    return faded
 
 
 def _count_rows(page: Page) -> int:

@@ -1,5 +1,7 @@
 """Opens photos: any common format, any colours, upright, in bounded memory."""
 
+from __future__ import annotations
+
 import contextlib
 import dataclasses
 import glob
@@ -75,6 +77,11 @@ class Photo:
     def grey(self) -> np.ndarray:
         """Its brightness: float32 array of shape (height, width), 0 black to 1 white."""
         return np.asarray(Image.fromarray(self.pixels).convert("L"), np.float32) / 255
+
+    def crop(self, box: tuple[int, int, int, int]) -> Photo:
+        """Its part in a box: left, top, right and bottom edge in whole pixels of it."""
+        left, top, right, bottom = box
+        return dataclasses.replace(self, pixels=self.pixels[top:bottom, left:right])
 
 
 def make_title(name: str, page: int, num_pages: int) -> str:

@@ -10,13 +10,14 @@ import numpy as np
 
 from digits.mnist import NUM_CLASSES
 from digits.networks import Classifier, Detections, Detector, load_classifier, load_detector
-from digits.reading import layout, signs, tables
+from digits.reading import inks, layout, signs, tables
 from digits.reading.detect import select_written
 from digits.reading.documents import load_photo
 from digits.reading.enlarge import enlarge
 from digits.reading.orientation import choose_view
 from digits.reading.photos import Photo
 from digits.reading.recognize import prepare, recognize
+from digits.reading.region import Region
 from digits.reading.results import Digit, Line, Number, Page, Sign, Table
 from digits.reading.rules import NO_RULES, find_rules
 from digits.symbols import SIGNS, SYMBOLS
@@ -52,7 +53,13 @@ class Reader:
         self.detector = load_detector() if detector is None else detector
         self.classifier = load_classifier() if classifier is None else classifier
 
-    def read(self, photo: Photo | np.ndarray | str | Path, turn: int | None = None) -> Page:
+    def read(
+        self,
+        photo: Photo | np.ndarray | str | Path,
+        turn: int | None = None,
+        region: Region | None = None,
+        ink: str | None = None,
+    ) -> Page:
         """Read a photo.
 
         Args:
@@ -60,36 +67,48 @@ class Reader:
                 of which the first page is read.
             turn: degrees anticlockwise after which the photo is upright: 0, 90, 180 or 270; None to
                 find out.
+            region: the part of the photo that is read; None for all of it.
+            ink: "red", "blue" or "dark": only strokes of this ink are read; None for any ink.
 
         Returns:
-            What was read on it, boxes in pixels of the photo. It has no lines if there are no
-            digits.
+            What was read on it, boxes in pixels of the whole photo. It has no lines if there are
+            no digits.
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: the file is not an image, damaged, or too large; or `turn` is another.
+            ValueError: the file is not an image, damaged, or too large; `turn` or `ink` is another;
+                or the region is not on the photo, or too small.
         """
         if turn not in (None, *TURNS):
             raise ValueError(f"received turn={turn!r}, expected 0, 90, 180, 270 or None")
+        if ink is not None:
+            inks.check_ink(ink)
         if isinstance(photo, np.ndarray):
             photo = Photo(photo)
         elif not isinstance(photo, Photo):
             photo = load_photo(photo)
-        enlarged = enlarge(photo.grey())
+        area = region.locate(photo) if region else None
+        part = photo if area is None else photo.crop(area)
+        grey = part.grey() if ink is None else inks.separate(part.pixels, ink)
+        has_ink = ink is None or inks.has_ink(grey)
+        enlarged = enlarge(grey if has_ink else np.ones_like(grey))
+        corner = np.tile(area[:2], 2) if area else np.zeros(4)
         view, page, found = choose_view(
             enlarged.page, self.detector, None if turn is None else turn // 90
         )
         found = _take_symbols(select_written(page, found))
         page_rules = NO_RULES
         if len(found):
-            page_rules = find_rules(page, tables.measure_digit_height(found.boxes))
+            # Rules may be of another ink than what is read.
+            ruled = page if ink is None else view.apply(enlarge(part.grey()).page)
+            page_rules = find_rules(ruled, tables.measure_digit_height(found.boxes))
             found = found[~tables.are_sides_of_boxes(page_rules, found.boxes)]
         shares = found.probabilities[:, NUM_CLASSES:].sum(axis=1)
         is_doubtful = (shares > DOUBTFUL_SHARES[0]) & (shares < DOUBTFUL_SHARES[1])
         is_sign = shares >= SIGN_SHARE
 
         def to_photo(boxes: np.ndarray) -> np.ndarray:
-            return enlarged.to_photo(view.turn_back(boxes, enlarged.page.shape))
+            return enlarged.to_photo(view.turn_back(boxes, enlarged.page.shape)) + corner
 
         boxes, digits = self._recognize(
             page, found[~is_sign], is_doubtful[~is_sign], to_photo(found.boxes[~is_sign])
@@ -116,6 +135,9 @@ class Reader:
             table,
             photo.page,
             photo.num_pages,
+            region=area,
+            ink=ink,
+            has_ink=has_ink,
         )
 
     def _recognize(

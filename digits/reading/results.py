@@ -219,6 +219,9 @@ class Page:
             for each row.
         page_number: which page of its file it is, counted from 1.
         num_pages: how many pages the file has.
+        region: the part of the photo that was read, None for all of it.
+        ink: the only ink that was read, "red", "blue" or "dark"; None for any.
+        has_ink: whether there is such ink where it was read.
     """
 
     photo_name: str
@@ -229,6 +232,9 @@ class Page:
     table: Table | None = None
     page_number: int = 1
     num_pages: int = 1
+    region: Box | None = None
+    ink: str | None = None
+    has_ink: bool = True
 
     @property
     def title(self) -> str:
@@ -269,6 +275,11 @@ class Page:
     def note(self) -> str:
         """What was done to the photo for reading, in words; "" for nothing."""
         notes = []
+        if self.region:
+            left, top, right, bottom = (round(edge * self.scale) for edge in self.region)
+            notes.append(f"only the region from ({left}, {top}) to ({right}, {bottom})")
+        if self.ink:
+            notes.append(f"{self.ink} ink only" if self.has_ink else f"no {self.ink} ink found")
         if self.turned:
             direction = "" if self.turned == 180 else " anticlockwise"
             notes.append(f"read turned by {self.turned}°{direction}")
@@ -292,19 +303,22 @@ class Page:
 
         Returns:
             dict of `file`, the photo's name, `page` (its number in the file), `turned` (degrees
-            anticlockwise), `inverted` (whether ink is lighter than paper) and `lines`: dicts of
-            `text`, `numbers` (`text`, `value`, `is_sure` and `box` each), `digits` (`label`,
-            `probability`, `is_sure` and `box`) and `signs` (`text`, `probability`, `is_sure` and
-            `box`). A box is [left, top, right, bottom] in pixels of the file, of a PDF file in
-            points (1/72 inch). Where there is a table, also `table`, the texts of its cells by row
-            and column, and of each number `row` and `column`, counted from 1; None beside the
-            table.
+            anticlockwise), `inverted` (whether ink is lighter than paper), `region` (the box that
+            was read, None for the whole photo), `ink` (the only one that was read, None for any)
+            and `lines`: dicts of `text`, `numbers` (`text`, `value`, `is_sure` and `box` each),
+            `digits` (`label`, `probability`, `is_sure` and `box`) and `signs` (`text`,
+            `probability`, `is_sure` and `box`). A box is [left, top, right, bottom] in pixels of
+            the file, of a PDF file in points (1/72 inch). Where there is a table, also `table`, the
+            texts of its cells by row and column, and of each number `row` and `column`, counted
+            from 1; None beside the table.
         """
         exported: dict[str, Any] = {
             "file": self.photo_name,
             "page": self.page_number,
             "turned": self.turned,
             "inverted": self.is_inverted,
+            "region": self._to_file_pixels(self.region) if self.region else None,
+            "ink": self.ink,
             "lines": [
                 {
                     "text": line.text,

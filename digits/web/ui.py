@@ -7,6 +7,7 @@ import csv
 import dataclasses
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ import numpy as np
 
 from digits import files
 from digits.networks import Classifier
-from digits.reading import Photo, Reader, canvas, figures, photos
+from digits.reading import Photo, Reader, Region, canvas, figures, photos
+from digits.reading.inks import INKS
 from digits.reading.results import COLUMNS, Table
 from digits.web import answers, learn_tab, middleware
 
@@ -30,6 +32,7 @@ EXAMPLES = {
 AUTOMATIC = "automatic"
 # Degrees anticlockwise by which a photo is turned, None for whichever way is read best.
 TURNS: dict[str, int | None] = {AUTOMATIC: None, "0°": 0, "90°": 90, "180°": 180, "270°": 270}
+ANY_INK = "any"
 MAX_WAITING = 64  # requests in the queue; with more, the last would wait too long
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 # Gradio's copy button takes the text box's label for itself (6.31).
@@ -129,9 +132,51 @@ def parse_turn(choice: object) -> int | None:
     raise ValueError(f"Received the turn {str(choice)[:20]!r}, expected one of {', '.join(TURNS)}")
 
 
-def read_photo(photo: Photo, reader: Reader, turn: int | None = None) -> PhotoAnswer:
+def parse_region(text: object) -> Region | None:
+    """Parse four numbers with blanks or commas between them; nothing means all of a photo.
+
+    Raises:
+        ValueError: they are no such numbers, or no region.
+    """
+    if text is None or text == "":
+        return None
+    words = re.split(r"[\s,;]+", text.strip()) if isinstance(text, str) else []
+    try:
+        x, y, width, height = map(float, words)
+    except ValueError:
+        if words == [""]:
+            return None
+        raise ValueError(
+            f"Received the part {str(text)[:40]!r}, expected four numbers: x, y, width and height, "
+            "such as 0.5 0 0.5 0.3"
+        ) from None
+    return Region(x, y, width, height)
+
+
+def parse_ink(choice: object) -> str | None:
+    """Look up a choice of ink, None for any.
+
+    Raises:
+        ValueError: it is no such choice.
+    """
+    if choice == ANY_INK:
+        return None
+    if isinstance(choice, str) and choice in INKS:
+        return choice
+    raise ValueError(
+        f"Received the ink {str(choice)[:20]!r}, expected one of {', '.join((ANY_INK, *INKS))}"
+    )
+
+
+def read_photo(
+    photo: Photo,
+    reader: Reader,
+    turn: int | None = None,
+    region: Region | None = None,
+    ink: str | None = None,
+) -> PhotoAnswer:
     """Read a photo, as `Reader.read` does, and prepare what the page shows."""
-    page = reader.read(photo, turn)
+    page = reader.read(photo, turn, region, ink)
     table = io.StringIO()
     writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -192,13 +237,16 @@ def build(reader: Reader, classifiers: Mapping[str, Classifier], stored: Path) -
         made = answers.make_answers(reading, thresholds)
         return {name: answer.to_dict() for name, answer in made.items()}
 
-    def answer_photo(file, turn=AUTOMATIC):
+    def answer_photo(file, turn=AUTOMATIC, region="", ink=ANY_INK):
         """Read a photo of a page: it with boxes, a summary, text, CSV, JSON, a name, a table."""
         yield PhotoAnswer().outputs()  # so that the last photo's answer does not stay
         if file is not None:
             with _friendly_errors():
                 photo, degrees = open_photo(file, stored), parse_turn(turn)
-            yield read_photo(photo, reader, degrees).outputs()
+                part, chosen = parse_region(region), parse_ink(ink)
+                if part:
+                    part.locate(photo)
+            yield read_photo(photo, reader, degrees, part, chosen).outputs()
 
     title = "Handwritten digits"
     with gr.Blocks(
@@ -246,10 +294,19 @@ def _build_photo_tab(answer_photo) -> None:
                 sources=["upload", "clipboard", "webcam"],
                 label="Photo of a page: upload, paste or take one",
                 height=420,
+                elem_id="photo",
+            )
+            region = gr.HTML(
+                "",
+                label="Part of the photo",
+                html_template=(STATIC / "region.html").read_text(encoding="utf-8"),
+                js_on_load=(STATIC / "region.js").read_text(encoding="utf-8"),
+                elem_id="region",
             )
             turn = gr.Radio(
                 list(TURNS), value=AUTOMATIC, label="Turn the photo anticlockwise", elem_id="turn"
             )
+            ink = gr.Radio([ANY_INK, *INKS], value=ANY_INK, label="Ink that is read", elem_id="ink")
             examples = [str(files.shipped("examples") / name) for name in EXAMPLES]
             gr.Examples(
                 examples, photo, label="Example photos", example_labels=list(EXAMPLES.values())
@@ -287,17 +344,19 @@ def _build_photo_tab(answer_photo) -> None:
                 for kind, content in (("txt", lines), ("csv", table), ("json", described)):
                     button = gr.Button(f"Download {kind.upper()}", min_width=90, size="md")
                     button.click(None, [content, stem], js=DOWNLOAD % kind, **PRIVATE)
-    gr.on(
-        [photo.change, turn.input],
-        answer_photo,
-        [photo, turn],
-        [marked, summary, lines, table, described, stem, cells, sheet],
-        preprocess=False,
-        show_progress="minimal",
-        show_progress_on=marked,
-        trigger_mode="always_last",
-        api_name="read_photo",
-    )
+    options: dict[str, Any] = {
+        "fn": answer_photo,
+        "inputs": [photo, turn, region, ink],
+        "outputs": [marked, summary, lines, table, described, stem, cells, sheet],
+        "preprocess": False,
+        "show_progress": "minimal",
+        "show_progress_on": marked,
+        "trigger_mode": "always_last",
+    }
+    # The part that was chosen is another photo's.
+    whole = photo.change(None, None, region, js="() => ''", **PRIVATE)
+    whole.then(**options, **PRIVATE)
+    gr.on([turn.input, region.input, ink.input], **options, api_name="read_photo")
 
 
 @contextlib.contextmanager

@@ -59,7 +59,7 @@ def test_what_was_done_to_a_photo_is_said():
 
 
 def test_a_photo_is_turned_as_the_flag_says(digits_read, monkeypatch, tmp_path):
-    def read(self, photo, turn):
+    def read(self, photo, turn, *others):
         return Page(photo.name, 1.0, (), turns=turn // 90, is_inverted=False)
 
     monkeypatch.setattr(reader.Reader, "read", read)
@@ -68,6 +68,27 @@ def test_a_photo_is_turned_as_the_flag_says(digits_read, monkeypatch, tmp_path):
     assert "note.jpg: no digits found, read turned by 270° anticlockwise\n" in result.stdout
     (written,) = json.loads((tmp_path / "r.json").read_text())
     assert written["turned"] == 270
+
+
+def test_a_part_and_an_ink_of_photos_are_read(digits_read, tmp_path):
+    Image.open(NOTE).resize((450, 320)).save(tmp_path / "small.png")
+    flags = ["--region", "0", "0.5", "1", "0.5", "--ink", "blue", "--results-file", "r.json"]
+    result = digits_read(NOTE, "small.png", *flags)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "only the region from (0, 320) to (900, 640), blue ink only\n" in result.stdout
+    assert "only the region from (0, 160) to (450, 320), blue ink only\n" in result.stdout
+    assert "12 + 30" not in result.stdout and "  86 ÷ 2 = 43" in result.stdout
+    one, other = json.loads((tmp_path / "r.json").read_text())
+    assert (one["region"], one["ink"]) == ([0, 320, 900, 640], "blue")
+    assert other["region"] == [0, 160, 450, 320]
+
+
+def test_a_region_beside_a_photo_does_not_keep_others_from_being_read(digits_read, tmp_path):
+    Image.new("RGB", (200, 100), "white").save(tmp_path / "small.png")
+    result = digits_read("small.png", NOTE, "--region", "50", "0", "800", "180")
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: received the region 50 0 800 180 of small.png, expect")
+    assert result.stderr.count("\n") == 1 and "  12 + 30 = 42" in result.stdout
 
 
 def test_tables_of_several_photos_are_below_each_other():
@@ -195,6 +216,13 @@ def test_status_is_two_where_nothing_can_be_read(digits_read, tmp_path, names):
         (["*.jpeg"], "*.jpeg matches no files: expected an image file"),
         ([NOTE, "--model", "huge"], "invalid choice"),
         ([NOTE, "--turn", "45"], "invalid choice: 45 (choose from 0, 90, 180, 270)"),
+        ([NOTE, "--region", "0", "0", "1"], "expected 4 arguments"),
+        ([NOTE, "--region", "0", "0", "1", "x"], "invalid float value: 'x'"),
+        ([NOTE, "--region", "0", "0", "1", "nan"], "give four numbers"),
+        ([NOTE, "--region", "-1", "0", "5", "5"], "X and Y are at least 0"),
+        ([NOTE, "--region", "0", "0", "0", "1"], "WIDTH and HEIGHT are above 0"),
+        ([NOTE, "--region", "0.6", "0", "0.6", "1"], "are at most 1"),
+        ([NOTE, "--ink", "green"], "invalid choice: 'green' (choose from"),
         ([NOTE, "--model-path", "gone.keras"], "gone.keras does not exist"),
         ([NOTE, "--csv", "text.jpg/n.csv"], "cannot write"),
     ],
@@ -250,7 +278,7 @@ def test_files_may_have_any_name(digits_read, tmp_path):
 def without_reading(monkeypatch):
     """Let the reader find a table on every page, without looking at it."""
 
-    def read(self, photo, turn=None):
+    def read(self, photo, *options):
         page = make_page_with_table()
         return dataclasses.replace(
             page, photo_name=photo.name, page_number=photo.page, num_pages=photo.num_pages

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -107,3 +109,20 @@ def test_the_steps_of_reading_are_drawn(drawn, tmp_path):
     (line,) = page_axes.lines  # through the middles of the digits
     assert line.get_xydata().tolist() == [[30, 30], [60, 32]]
     assert sum(bool(image.images) for image in images) == 2
+
+
+def test_the_region_is_outlined_and_the_rest_paler(drawn, tmp_path):
+    page = dataclasses.replace(
+        make_page(make_digit((220, 110, 240, 150))), region=(200, 100, 300, 200)
+    )
+    photo = Photo(np.full((1000, 1200, 3), 100, np.uint8))
+    figures.draw_page(photo, page, tmp_path / "x.png", "x")
+    axes = drawn[0].axes[0]
+    frame, _ = axes.patches
+    assert frame.get_bbox().extents.tolist() == [200, 100, 300, 200]
+    shown = axes.images[0].get_array()
+    assert (shown[100:200, 200:300] == 100).all() and (shown[:100] == 185).all()
+    assert (photo.pixels == 100).all()
+    marked = figures.mark(photo, page)
+    assert (marked[50, 50] == 185).all() and (marked[180, 280] == 100).all()
+    assert (marked[200, 201:299] == to_rgb(plotting.GREY)).all()

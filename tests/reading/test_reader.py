@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from digits.networks import Detections, load_classifier, load_detector, storage
-from digits.reading import Photo, Reader, load_photo, reader
+from digits.reading import Photo, Reader, Region, load_photo, reader
 from digits.reading.orientation import View
 from digits.symbols import SYMBOLS
 from tests.conftest import ROOT
@@ -180,6 +180,76 @@ def test_a_photo_is_turned_as_asked(read_detections):
     for turn in (45, 1, -90, 360, "90"):
         with pytest.raises(ValueError, match="expected 0, 90, 180, 270 or None"):
             read_detections(turn=turn)
+
+
+def test_only_the_region_is_read_and_boxes_stay_on_the_photo(released, note, page):
+    height = note.pixels.shape[0]
+    below = released.read(note, region=Region(0, 0.5, 1, 0.5))
+    assert join(line.text for line in below.lines) == join(EXAMPLES["note.jpg"][2:])
+    assert below.region == (0, height / 2, note.pixels.shape[1], height)
+    expected = [digit.box for line in page.lines[2:] for digit in line.digits]
+    for digit, box in zip(below.digits, expected, strict=True):
+        assert digit.box == pytest.approx(box, abs=4)
+    assert below.to_dict()["region"] == [0, 320, 900, 640]
+    whole = released.read(note, region=Region(0, 0, 900, 640))
+    assert whole.to_dict() == page.to_dict() | {"region": [0, 0, 900, 640]}
+    empty = released.read(note, region=Region(0.8, 0.85, 0.2, 0.15))
+    assert empty.lines == () and "only the region from (720, 544) to (900, 640)" in empty.note
+
+
+def test_a_region_is_that_of_the_photo_before_it_is_turned(released, note):
+    sideways = Photo(np.rot90(note.pixels, -1).copy())
+    page = released.read(sideways, region=Region(0, 0, 0.5, 1))
+    assert page.turned == 90
+    assert join(line.text for line in page.lines) == join(EXAMPLES["note.jpg"][2:])
+    for left, _, right, _ in (digit.box for digit in page.digits):
+        assert 0 <= left < right <= 320
+
+
+def test_a_small_region_is_enlarged_in_its_place(released, note, page):
+    left, top, right, bottom = page.lines[2].digits[0].box
+    small = Photo(np.asarray(Image.fromarray(note.pixels).reduce(2)), 2.0)
+    region = Region(left - 8, top - 8, right - left + 16, bottom - top + 16)
+    (digit,) = released.read(small, region=region).digits
+    assert digit.label == 3
+    assert digit.box == pytest.approx((left / 2, top / 2, right / 2, bottom / 2), abs=4)
+
+
+def test_a_region_that_is_not_on_the_photo_is_refused(released, note):
+    with pytest.raises(ValueError, match=r"of .*note\.jpg, expected one on the photo's 900 x 640"):
+        released.read(note, region=Region(800, 600, 200, 200))
+
+
+def test_only_the_ink_is_read(released, note, page):
+    blue = released.read(note, ink="blue")
+    assert blue.text == page.text and blue.note == "blue ink only"
+    for ink in ("red", "dark"):
+        without = released.read(note, ink=ink)
+        assert without.lines == () and without.note == f"no {ink} ink found"
+        assert without.to_dict()["ink"] == ink
+    grey = Photo(np.repeat(np.uint8(255 * note.grey())[..., None], 3, axis=2))
+    assert released.read(grey, ink="dark").text == page.text
+    assert released.read(grey, ink="red").note == "no red ink found"
+    chalk = released.read(ROOT / "examples" / "blackboard.jpg", ink="dark")
+    assert chalk.lines == ()
+    with pytest.raises(ValueError, match="expected one of red, blue, dark"):
+        released.read(note, ink="green")
+
+
+def test_two_inks_are_told_apart(released, note):
+    """The note's lower half as if it were written in red."""
+    mixed = note.pixels.copy()
+    mixed[320:] = mixed[320:, :, ::-1]
+    paper = np.median(mixed[320:], axis=(0, 1)) / np.median(note.pixels[320:], axis=(0, 1))
+    mixed[320:] = np.clip(mixed[320:] / paper, 0, 255).astype(np.uint8)
+    for ink, lines in (("blue", EXAMPLES["note.jpg"][:2]), ("red", EXAMPLES["note.jpg"][2:])):
+        found = released.read(mixed, ink=ink)
+        assert join(line.text for line in found.lines) == join(lines)
+
+
+def test_rules_of_another_ink_still_make_a_table(released):
+    page = released.read(ROOT / "examples" / "sheet.jpg", ink="blue")
+    assert page.table is not None and len(page.table.cells[0]) == 4
 
 
 @pytest.mark.parametrize("change", ["darker", "smaller", "inverted", "shaded", "coloured"])

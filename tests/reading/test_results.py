@@ -214,6 +214,8 @@ def test_exported_boxes_are_in_pixels_of_the_file():
         "page": 1,
         "turned": 0,
         "inverted": False,
+        "region": None,
+        "ink": None,
         "lines": [
             {
                 "text": "2%",
@@ -254,3 +256,13 @@ def test_a_line_says_what_on_it_is_not_sure():
     line = Line((make_number("3"), times, doubtful))
     assert (line.is_sure, line.unsure) == (False, "× 55%; 7 60%, or 1")
     assert (make_line("3 × 5").is_sure, make_line("3 × 5").unsure) == (True, "")
+
+
+def test_a_page_says_which_part_and_ink_were_read():
+    page = dataclasses.replace(make_page(scale=2.5, turns=1), region=(10, 20, 30, 40), ink="red")
+    assert page.note == (
+        "only the region from (25, 50) to (75, 100), red ink only, read turned by 90° anticlockwise"
+    )
+    exported = page.to_dict()
+    assert (exported["region"], exported["ink"]) == ([25, 50, 75, 100], "red")
+    assert dataclasses.replace(make_page(), ink="red", has_ink=False).note == "no red ink found"

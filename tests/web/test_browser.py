@@ -208,6 +208,93 @@ def test_an_example_is_read_and_its_lines_downloaded(open_page):
     assert [line["text"] for line in json.loads(contents["JSON"])["lines"]] == lines
 
 
+def wait_for_lines(page, *lines):
+    page.wait_for_function(
+        "text => document.querySelector('#lines textarea')?.value.replaceAll(' ', '') === text",
+        arg="\n".join(lines).replace(" ", ""),
+        timeout=20_000,
+    )
+
+
+def locate_photo(page):
+    """Left and top edge, width and height on the screen of the photo inside of its <img>."""
+    box = page.locator("#photo img").bounding_box()
+    scale = min(box["width"] / 900, box["height"] / 640, 1)
+    width, height = 900 * scale, 640 * scale
+    left, top = box["x"] + (box["width"] - width) / 2, box["y"] + (box["height"] - height) / 2
+    return left, top, width, height
+
+
+def test_a_part_of_a_photo_is_dragged_typed_and_given_up(open_page):
+    page = open_page("Photo")
+    upload(page, NOTE)
+    wait_for_note(page)
+    left, top, width, height = locate_photo(page)
+    # From right to left, and beyond the photo's lower edge.
+    page.mouse.move(left + 0.9 * width, top + 0.65 * height)
+    page.mouse.down()
+    page.mouse.move(left + 0.3 * width, top + 0.9 * height, steps=5)
+    page.mouse.move(left + 0.05 * width, top + 1.02 * height, steps=5)
+    frame = page.locator(".region-frame").bounding_box()
+    page.mouse.up()
+    wait_for_lines(page, "86 ÷ 2 = 43")
+    text = page.get_by_label("Part that is read")
+    dragged = [float(number) for number in text.input_value().split()]
+    assert dragged == pytest.approx([0.05, 0.65, 0.85, 0.35], abs=0.005)
+    expected = left + 0.05 * width, top + 0.65 * height, 0.85 * width, 0.35 * height
+    assert [frame[key] for key in ("x", "y", "width", "height")] == pytest.approx(expected, abs=2)
+    text.fill("0 0 1 0.28")
+    text.press("Enter")
+    wait_for_lines(page, "12 + 30 = 42")
+    assert page.locator(".region-frame").bounding_box()["height"] == pytest.approx(
+        0.28 * height, abs=2
+    )
+    text.fill("0 0 1")
+    text.press("Tab")
+    page.get_by_text("expected four numbers").first.wait_for()
+    page.get_by_role("button", name="Whole photo").click()
+    wait_for_note(page)
+    assert text.input_value() == "" and not page.locator(".region-frame").is_visible()
+
+
+def test_a_new_photo_is_read_whole(open_page):
+    page = open_page("Photo")
+    upload(page, NOTE)
+    wait_for_note(page)
+    page.get_by_label("Part that is read").fill("0 0 1 0.28")
+    page.get_by_label("Part that is read").press("Enter")
+    wait_for_lines(page, "12 + 30 = 42")
+    page.get_by_role("button", name="A blackboard").click()
+    wait_for_lines(page, "8421", "60 59 58")
+    assert page.get_by_label("Part that is read").input_value() == ""
+    assert not page.locator(".region-frame").is_visible()
+
+
+def test_a_part_is_chosen_by_two_taps_of_a_finger(open_page):
+    page = open_page("Photo", **PHONE)
+    upload(page, NOTE)
+    wait_for_note(page)
+    left, top, width, height = locate_photo(page)
+    page.touchscreen.tap(left + 0.02 * width, top + 0.02 * height)
+    page.touchscreen.tap(left + 0.95 * width, top + 0.28 * height)
+    wait_for_lines(page, "12 + 30 = 42")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_only_an_ink_is_read(open_page):
+    page = open_page("Photo")
+    upload(page, NOTE)
+    wait_for_note(page)
+    page.get_by_label("red", exact=True).check()
+    page.wait_for_function(
+        "[...document.querySelectorAll('textarea, input')].some((box) =>"
+        " box.value === 'No digits found. No red ink found.')",
+        timeout=20_000,
+    )
+    page.get_by_label("blue", exact=True).check()
+    wait_for_note(page)
+
+
 def test_a_cell_of_a_table_is_corrected_and_the_table_downloaded(open_page):
     page = open_page("Photo")
     upload(page, ROOT / "examples" / "sheet.jpg")

@@ -78,6 +78,26 @@ def test_programs_can_send_a_photo(client):
             assert 0 <= left < right <= size[0] and 0 <= top < bottom <= size[1]
 
 
+def test_programs_can_ask_for_a_part_and_an_ink(client):
+    answer = client.predict(
+        send(NOTE), "automatic", "0 0.65 1 0.35", "blue", api_name="/read_photo"
+    )
+    assert answer[2] == "86 ÷ 2 = 43"
+    assert json.loads(answer[4])["region"] == [0, 416, 900, 640]
+    for region, ink, message in (
+        ("0 0 1", "any", "expected four numbers"),
+        ("0 0 nan 1", "any", "give four numbers"),
+        ("0.9 0 0.9 1", "any", "are at most 1"),
+        ("5000 0 100 100", "any", "expected one on the photo's 900 x 640 pixels"),
+        ("0 0 1 0.001", "any", "expected at least 8 x 8"),
+        ("", "green", "expected one of any, red, blue, dark"),
+        ("", ["red"], "expected one of any, red, blue, dark"),
+    ):
+        with pytest.raises(Exception, match=message) as caught:
+            client.predict(send(NOTE), "automatic", region, ink, api_name="/read_photo")
+        assert "\n" not in str(caught.value) and "Traceback" not in str(caught.value)
+
+
 @pytest.mark.parametrize("endpoint", ["/read_drawing", "/read_photo"])
 def test_hostile_files_get_a_sentence_and_the_next_is_read(client, tmp_path, endpoint):
     make_bomb(tmp_path / "bomb.png", 13_000)
@@ -154,7 +174,7 @@ def test_nothing_is_kept_for_other_services(page_url):
 @pytest.mark.parametrize("path", [str(NOTE), "https://example.com/note.jpg"])
 def test_programs_cannot_name_files_of_the_server_or_others(server, endpoint, meta, path):
     page_url = server[1]
-    others = ["automatic"] if endpoint == "read_photo" else []
+    others = ["automatic", "", "any"] if endpoint == "read_photo" else []
     body = json.dumps({"data": [{"path": path} | meta, *others]}).encode()
     url = f"{page_url}/gradio_api/call/{endpoint}"
     headers = {"Content-Type": "application/json"}

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from digits.reading import Page, Photo, Reader, load_photo
+from digits.reading import Page, Photo, Reader, Region, load_photo
 from tests.conftest import ROOT
 from tests.reading.test_results import make_page_with_table
 
@@ -62,14 +62,16 @@ def test_the_summary_counts_what_is_not_sure():
 
 def test_cells_that_are_not_sure_have_a_question_mark(monkeypatch):
     page = make_page_with_table()
-    monkeypatch.setattr(Reader, "read", lambda self, photo, turn: page)
+    monkeypatch.setattr(Reader, "read", lambda self, photo, *options: page)
     answer = ui.read_photo(Photo(np.full((30, 40, 3), 230, np.uint8)), load_reader())
     assert answer.cells == [["12", "", "3?"], ["", "45 -", ""]]
 
 
 def test_the_summary_says_what_was_done_to_the_photo(monkeypatch):
     monkeypatch.setattr(
-        Reader, "read", lambda self, photo, turn: Page("", 1.0, (), turn // 90, is_inverted=False)
+        Reader,
+        "read",
+        lambda self, photo, turn, *others: Page("", 1.0, (), turn // 90, is_inverted=False),
     )
     photo = Photo(np.full((30, 40, 3), 230, np.uint8))
     answer = ui.read_photo(photo, load_reader(), turn=90)
@@ -83,6 +85,41 @@ def test_turns_are_those_offered():
     for choice in ("45°", 90, None, [], {"90°": 1}, "x" * 10_000):
         with pytest.raises(ValueError, match="expected one of automatic, 0°") as error:
             ui.parse_turn(choice)
+        assert len(str(error.value)) < 100
+
+
+def test_a_part_and_an_ink_are_read_and_said():
+    photo = load_photo(ROOT / "examples" / "note.jpg")
+    answer = ui.read_photo(
+        photo, load_reader(), region=ui.parse_region("0 0.65,1; 0.35"), ink="blue"
+    )
+    assert answer.text == "86 ÷ 2 = 43"
+    assert answer.summary.endswith("Only the region from (0, 416) to (900, 640), blue ink only.")
+    above = answer.marked[100:400].astype(int) - load_photo(photo.name).pixels.min()
+    assert above.min() > 60  # paler outside
+
+
+def test_parts_are_four_numbers_or_nothing():
+    assert ui.parse_region(" 0.5 0\t0.5,0.3 ") == Region(0.5, 0, 0.5, 0.3)
+    assert ui.parse_region("100 0 200 150") == Region(100, 0, 200, 150)
+    for nothing in (None, "", "  "):
+        assert ui.parse_region(nothing) is None
+    for bad in ("0 0 1", "0 0 1 1 1", "a b c d", "0 0 nan 1", "-1 0 2 2", 7, [0, 0, 1, 1], {}):
+        with pytest.raises(ValueError, match=r"^[Rr]eceived the (part|region).*expected") as error:
+            ui.parse_region(bad)
+        assert "\n" not in str(error.value)
+    with pytest.raises(ValueError, match="expected four numbers") as error:
+        ui.parse_region("1 " * 100_000)
+    assert len(str(error.value)) < 200
+
+
+def test_inks_are_those_offered():
+    assert [ui.parse_ink(choice) for choice in ("any", "red", "blue", "dark")] == [
+        None, "red", "blue", "dark",
+    ]  # fmt: skip
+    for choice in ("green", None, 3, ["red"], "x" * 10_000):
+        with pytest.raises(ValueError, match="expected one of any, red, blue, dark") as error:
+            ui.parse_ink(choice)
         assert len(str(error.value)) < 100
 
 
