@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import itertools
 import math
 import os
 import warnings
@@ -36,6 +37,7 @@ MAX_PAGES = 1000
 SUBFILE_TYPE, NO_PAGE = 254, 0b101
 POINTS_AN_INCH = 72
 MAX_DOTS_PER_INCH = 300  # of small pages; one of A4 has 144 at MAX_PIXELS
+MIN_SCAN_AREA = 0.8  # of a page, which the one image on it covers if the page is a scan
 # Sides of a PDF page in points: the largest is that of the format's description, 200 inches.
 PAGE_SIDES = 1, 14_400
 # Of an image on a PDF page: PDFium reads most kinds row by row, but JPEG 2000 and progressive JPEG
@@ -256,6 +258,7 @@ def _render(pdf: Any, index: int) -> tuple[np.ndarray | None, float, str]:
             math.sqrt((MAX_PIXELS - 2 * MAX_SIDE) / math.prod(sides)),
             (MAX_SIDE - 1) / max(sides),
             MAX_DOTS_PER_INCH / POINTS_AN_INCH,
+            _measure_scan(page),
         )
         bitmap = page.render(scale=scale, rev_byteorder=True)
         try:
@@ -290,6 +293,22 @@ def _find_problem(page: Any) -> str:
                 "with fewer dots per inch"
             )
     return ""
+
+
+def _measure_scan(page: Any) -> float:
+    """Measure the pixels per point of a page that is one image; infinite if it is more than that.
+
+    Drawn larger than it is, a photo of a page is read less well.
+    """
+    objects = list(itertools.islice(page.get_objects(max_depth=1), 2))
+    if len(objects) != 1 or not hasattr(objects[0], "get_px_size"):
+        return math.inf
+    left, bottom, right, top = objects[0].get_bounds()
+    area = (right - left) * (top - bottom)
+    if area < MIN_SCAN_AREA * math.prod(page.get_size()):
+        return math.inf
+    # PDFium's edges are rounded to 32 bits, and pixels are rounded up.
+    return math.sqrt(math.prod(objects[0].get_px_size()) / area) * (1 - 1e-5)
 
 
 def _count_pixels(content: IO[bytes]) -> int:

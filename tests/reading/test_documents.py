@@ -156,6 +156,14 @@ def test_a_page_of_a4_has_140_dots_an_inch(tmp_path):
     assert (photo.pixels[:, width // 2 + 2 :] < 5).all()
 
 
+def test_a_page_that_is_one_photo_is_not_enlarged(tmp_path, gradient):
+    path = save_pages(tmp_path / "a.pdf", [Image.fromarray(gradient)], resolution=50)
+    photo = documents.load_photo(path)
+    assert photo.pixels.shape == (40, 60, 3)
+    assert photo.scale == pytest.approx(72 / 50, rel=0.02)
+    assert np.abs(photo.pixels.astype(int) - gradient[..., None]).max() <= 25
+
+
 @pytest.mark.parametrize(
     "size", [(1, 1), (1, 14_400), (14_400, 14_400), (14_400, 3), (600.7, 799.3)]
 )
