@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import io
-import itertools
-import math
 import os
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-import numpy as np
 from PIL import Image, TiffImagePlugin
 
+from digits.reading import pdf
 from digits.reading.photos import (
-    MAX_OTHER_PIXELS,
-    MAX_PIXELS,
-    MAX_SIDE,
     PDF_SIGN,
     PDF_START,
     Photo,
     explain_missing,
-    explain_not_installed,
     make_photo,
     make_title,
     open_image,
@@ -35,14 +28,6 @@ MAX_PAGES = 1000
 # TIFF files have a tag NewSubfileType: its bits say that an image is a smaller copy of another one,
 # or its transparency mask.
 SUBFILE_TYPE, NO_PAGE = 254, 0b101
-POINTS_AN_INCH = 72
-MAX_DOTS_PER_INCH = 300  # of small pages; one of A4 has 144 at MAX_PIXELS
-MIN_SCAN_AREA = 0.8  # of a page, which the one image on it covers if the page is a scan
-# Sides of a PDF page in points: the largest is that of the format's description, 200 inches.
-PAGE_SIDES = 1, 14_400
-# Of an image on a PDF page: PDFium reads most kinds row by row, but JPEG 2000 and progressive JPEG
-# whole, also if they are larger than the PDF file says, and then it does not even shrink them.
-MAX_PDF_IMAGE_PIXELS = 80_000_000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -84,8 +69,7 @@ def open_document(path: str | Path) -> Iterator[Document]:
     """Open a file whose pages are photos.
 
     Of a TIFF or PDF file these are all pages, of any other, also of an animation, it is one. What
-    the file is, its content tells, not its name. PDFium is not thread-safe: use PDF files from one
-    thread at a time.
+    the file is, its content tells, not its name.
 
     Args:
         path: an image or PDF file.
@@ -110,10 +94,11 @@ def open_document(path: str | Path) -> Iterator[Document]:
             f"{path} cannot be read ({error.strerror}): change its permissions"
         ) from None
     with file, contextlib.ExitStack() as opened:
-        is_pdf = PDF_SIGN in file.read(PDF_START)
-        with caught_stderr():
-            open_kind = _open_pdf if is_pdf else _open_images
-            document = opened.enter_context(open_kind(file, str(path)))
+        if PDF_SIGN in file.read(PDF_START):
+            document = opened.enter_context(_open_pdf(path, str(path)))
+        else:
+            with caught_stderr():
+                document = opened.enter_context(_open_images(file, str(path)))
         yield document
 
 
@@ -204,122 +189,17 @@ def _list_frames(image: Image.Image) -> tuple[list[int], int]:
 
 
 @contextlib.contextmanager
-def _open_pdf(file: IO[bytes], name: str) -> Iterator[Document]:
-    try:
-        import pypdfium2
-    except ImportError:
-        raise ValueError(explain_not_installed(name, "PDF", "pypdfium2")) from None
-    try:
-        pdf = pypdfium2.PdfDocument(file)
-    except Exception as error:
-        if getattr(error, "err_code", None) == pypdfium2.raw.FPDF_ERR_PASSWORD:
-            message = f"{name} is protected by a password: save it without one"
-        else:
-            message = _explain_damage(name, error)
-        raise ValueError(message) from None
-    with pdf:
-        num_pages = len(pdf)
-        if num_pages < 1:
+def _open_pdf(path: Path, name: str) -> Iterator[Document]:
+    with pdf.open_pdf(path, name) as opened:
+        if opened.num_pages < 1:
             raise ValueError(f"{name} has no pages, expected at least one: save it again")
-        num_read = min(num_pages, MAX_PAGES)
+        num_read = min(opened.num_pages, MAX_PAGES)
 
         def decode(page: int) -> Photo:
-            title = make_title(name, page, num_read)
-            try:
-                pixels, scale, problem = _render(pdf, page - 1)
-            except Exception as error:
-                raise ValueError(_explain_damage(title, error)) from None
-            if pixels is None:
-                raise ValueError(f"{title} {problem}")
+            pixels, scale = opened.render(page - 1, make_title(name, page, num_read))
             return Photo(pixels, scale, name, page, num_read)
 
-        yield Document(name, num_read, num_pages - num_read, decode)
-
-
-def _render(pdf: Any, index: int) -> tuple[np.ndarray | None, float, str]:
-    """Render a page.
-
-    Args:
-        pdf: `pypdfium2.PdfDocument`.
-        index: of the page, from 0.
-
-    Returns:
-        uint8 array of shape (height, width, 3) with at most `MAX_PIXELS` pixels, None if the page
-        is refused; points to a pixel; and why it is refused.
-    """
-    page = pdf.get_page(index)
-    try:
-        sides = page.get_size()
-        problem = _find_problem(page)
-        if problem:
-            return None, 1.0, problem
-        # Less what rounding up may add.
-        scale = min(
-            math.sqrt((MAX_PIXELS - 2 * MAX_SIDE) / math.prod(sides)),
-            (MAX_SIDE - 1) / max(sides),
-            MAX_DOTS_PER_INCH / POINTS_AN_INCH,
-            _measure_scan(page),
-        )
-        bitmap = page.render(scale=scale, rev_byteorder=True)
-        try:
-            return np.array(bitmap.to_numpy()), 1 / scale, ""
-        finally:
-            bitmap.close()
-    finally:
-        page.close()
-
-
-def _find_problem(page: Any) -> str:
-    """Say why a PDF page is not rendered: it or an image on it is too large; "" if it may be."""
-    from pypdfium2 import raw
-
-    width, height = page.get_size()
-    smallest, largest = PAGE_SIDES
-    if not (smallest <= width <= largest and smallest <= height <= largest):
-        return (
-            f"is {width:.4g} x {height:.4g} points large, expected sides of {smallest} to "
-            f"{largest:,}: print it to a PDF file of A4 pages"
-        )
-    for image in page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE]):
-        num_pixels, limit = math.prod(image.get_px_size()), MAX_PDF_IMAGE_PIXELS
-        filters = image.get_filters()
-        if filters and filters[-1] in ("DCTDecode", "DCT", "JPXDecode"):
-            num_decoded = _count_pixels(io.BytesIO(image.get_data(decode_simple=True)))
-            if num_decoded > num_pixels:
-                num_pixels, limit = num_decoded, MAX_OTHER_PIXELS
-        if num_pixels > limit:
-            return (
-                f"has an image of {num_pixels:,} pixels, expected at most {limit:,}: scan it "
-                "with fewer dots per inch"
-            )
-    return ""
-
-
-def _measure_scan(page: Any) -> float:
-    """Measure the pixels per point of a page that is one image; infinite if it is more than that.
-
-    Drawn larger than it is, a photo of a page is read less well.
-    """
-    objects = list(itertools.islice(page.get_objects(max_depth=1), 2))
-    if len(objects) != 1 or not hasattr(objects[0], "get_px_size"):
-        return math.inf
-    left, bottom, right, top = objects[0].get_bounds()
-    area = (right - left) * (top - bottom)
-    if area < MIN_SCAN_AREA * math.prod(page.get_size()):
-        return math.inf
-    # PDFium's edges are rounded to 32 bits, and pixels are rounded up.
-    return math.sqrt(math.prod(objects[0].get_px_size()) / area) * (1 - 1e-5)
-
-
-def _count_pixels(content: IO[bytes]) -> int:
-    """Count the pixels of a JPEG or JPEG 2000 file as its header says; 0 if it has none."""
-    try:
-        with _quiet(), Image.open(content, formats=("JPEG", "JPEG2000")) as image:
-            return math.prod(image.size)
-    except Image.DecompressionBombError:
-        return 2 * (Image.MAX_IMAGE_PIXELS or 0)
-    except Exception:  # PDFium cannot decode it either
-        return 0
+        yield Document(name, num_read, opened.num_pages - num_read, decode)
 
 
 @contextlib.contextmanager

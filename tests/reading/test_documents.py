@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, TiffImagePlugin
 
-from digits.reading import documents, photos
+from digits.reading import documents, pdf, photos, render_pdf
 from tests.conftest import ROOT
 
 pillow_heif = pytest.importorskip("pillow_heif", reason="pip install -r requirements-files.txt")
@@ -54,13 +54,37 @@ def make_pdf(stream=b"", size=(1, 1), media_box="0 0 595 842", **entries):
         b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
         f"<<{image}>>stream\n".encode() + stream + b"\nendstream",
     ]
+    return join_objects(objects)
+
+
+def join_objects(objects):
+    """A PDF file of objects, numbered from 1, the first of which is its catalog."""
     written, places = b"%PDF-1.7\n", []
     for number, text in enumerate(objects, start=1):
         places.append(len(written))
         written += b"%d 0 obj\n%s\nendobj\n" % (number, text)
     table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    end = b"trailer<</Size 6 /Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % len(written)
-    return written + b"xref\n0 6\n0000000000 65535 f \n" + table + end
+    count = len(objects) + 1
+    end = b"trailer<</Size %d /Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (count, len(written))
+    return written + b"xref\n0 %d\n0000000000 65535 f \n" % count + table + end
+
+
+def make_nested_pdf(levels):
+    """A PDF file of a page that draws a form ten times, which draws another ten times, etc."""
+    content = b"/F Do " * 10
+    objects = [
+        b"<</Type /Catalog /Pages 2 0 R>>",
+        b"<</Type /Pages /Kids [3 0 R] /Count 1>>",
+        b"<</Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R "
+        b"/Resources <</XObject <</F 5 0 R>>>>>>",
+        b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
+    ]
+    for level in range(levels):
+        drawn = content if level < levels - 1 else b"0 0 9 9 re f"
+        form = b"/Type /XObject /Subtype /Form /BBox [0 0 595 842] /Length %d" % len(drawn)
+        inner = b"/Resources <</XObject <</F %d 0 R>>>>" % (6 + level)
+        objects.append(b"<<%s %s>>stream\n%s\nendstream" % (form, inner, drawn))
+    return join_objects(objects)
 
 
 def encode(image, kind, **options):
@@ -172,7 +196,7 @@ def test_no_page_has_more_pixels_than_a_photo(tmp_path, size):
     photo = documents.load_photo(tmp_path / "a.pdf")
     height, width = photo.pixels.shape[:2]
     assert width * height <= photos.MAX_PIXELS and max(width, height) <= photos.MAX_SIDE
-    assert 72 / photo.scale <= documents.MAX_DOTS_PER_INCH + 1
+    assert 72 / photo.scale <= render_pdf.MAX_DOTS_PER_INCH + 1
 
 
 @pytest.mark.parametrize("sides", ["0.5 500", "500 20000", "100000000 99999999"])
@@ -204,7 +228,8 @@ def measure(path):
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try: print(sum(page.pixels.size for page in documents.load_pages(sys.argv[1])))\n"
         "except ValueError as error: print(error)\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+        "kinds = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN\n"
+        "print(sum(resource.getrusage(kind).ru_maxrss for kind in kinds) - before)\n"
     )
     command = [sys.executable, "-c", code, path]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
@@ -220,7 +245,7 @@ def save_large(path, kind):
         options = {"AVIF": {"speed": 10}, "HEIF": {"enc_params": {"preset": "ultrafast"}}}
         Image.new("RGB", (side, side), "white").save(path, kind, **options[kind])
     else:
-        side = int(documents.MAX_PDF_IMAGE_PIXELS**0.5) - 1
+        side = int(render_pdf.MAX_IMAGE_PIXELS**0.5) - 1
         if kind == "flate":
             stream = zlib.compress(bytes(3 * side * side), 1)
         else:
@@ -320,6 +345,46 @@ def test_a_pdf_file_that_a_password_protects_is_refused(tmp_path):
         documents.load_photo(tmp_path / "a.pdf")
 
 
+def test_pdf_files_that_would_keep_the_reader_busy_are_refused(tmp_path, monkeypatch):
+    (tmp_path / "small.pdf").write_bytes(make_nested_pdf(2))
+    assert documents.load_photo(tmp_path / "small.pdf").pixels.min() == 0
+    (tmp_path / "a.pdf").write_bytes(make_nested_pdf(9))
+    monkeypatch.setattr(pdf, "SECONDS", 4)
+    start = time.monotonic()
+    with pytest.raises(ValueError, match=r"a\.pdf (takes more than 4 s|is damaged)"):
+        documents.load_photo(tmp_path / "a.pdf")
+    assert time.monotonic() - start < 20
+
+
+def test_a_pdf_file_that_would_fill_the_memory_is_refused(tmp_path):
+    """A few hundred kilobytes stand for a page's content of 600 MB."""
+    stream = zlib.compress(b"0 0 1 1 re f\n" * 50_000_000, 9)
+    content = make_pdf().replace(
+        b"<</Length 28>>stream\nq 595 0 0 842 0 0 cm /I Do Q\nendstream",
+        b"<</Length %d /Filter /FlateDecode>>stream\n%s\nendstream" % (len(stream), stream),
+    )
+    (tmp_path / "a.pdf").write_bytes(content)
+    message, kilobytes = measure(tmp_path / "a.pdf")
+    assert "a.pdf" in message or message == "0"
+    assert kilobytes < 1_700_000
+
+
+def test_after_a_page_that_ends_the_process_others_are_read(tmp_path, monkeypatch):
+    path = save_pages(tmp_path / "a.pdf")
+    with documents.open_document(path) as document:
+        with monkeypatch.context() as patched:
+            patched.setattr(pdf, "SECONDS", 0)
+            with pytest.raises(ValueError, match=r"a\.pdf, page 1 takes more than 0 s"):
+                document.load(1)
+        assert document.load(3).pixels.mean() == pytest.approx(GREYS[2], abs=2)
+
+
+def test_limits_are_those_of_photos():
+    """The program that renders PDF files imports nothing of the package."""
+    assert (render_pdf.MAX_PIXELS, render_pdf.MAX_SIDE) == (photos.MAX_PIXELS, photos.MAX_SIDE)
+    assert render_pdf.MAX_HIDDEN_PIXELS == photos.MAX_OTHER_PIXELS
+
+
 @pytest.mark.parametrize(
     ("suffix", "package", "kind"),
     [("pdf", "pypdfium2", "PDF"), ("heic", "pillow_heif", "HEIC")],
@@ -389,7 +454,7 @@ def make_seeds():
 SEEDS = make_seeds()
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     kind=st.sampled_from(sorted(SEEDS)),
     changes=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=12),
