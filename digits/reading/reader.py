@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 
 from digits.mnist import NUM_CLASSES
 from digits.networks import Classifier, Detections, Detector, load_classifier, load_detector
-from digits.reading import inks, layout, signs, tables
+from digits.reading import inks, layout, signs, tables, words
 from digits.reading.detect import select_written
 from digits.reading.documents import load_photo
 from digits.reading.enlarge import enlarge
@@ -97,10 +98,10 @@ class Reader:
             enlarged.page, self.detector, None if turn is None else turn // 90
         )
         found = _take_symbols(select_written(page, found))
+        # Rules may be of another ink than what is read.
+        ruled = page if ink is None else view.apply(enlarge(part.grey()).page)
         page_rules = NO_RULES
         if len(found):
-            # Rules may be of another ink than what is read.
-            ruled = page if ink is None else view.apply(enlarge(part.grey()).page)
             page_rules = find_rules(ruled, tables.measure_digit_height(found.boxes))
             found = found[~tables.are_sides_of_boxes(page_rules, found.boxes)]
         shares = found.probabilities[:, NUM_CLASSES:].sum(axis=1)
@@ -116,9 +117,18 @@ class Reader:
         slope = layout.measure_page_slope(boxes)
         detected = _name_signs(found[is_sign], is_doubtful[is_sign])
         selected = signs.select(detected, boxes, slope)
+        grid = tables.find_grid(page_rules, boxes, selected.boxes)
+        if grid is not None:
+            in_words, is_unread = words.find_words(
+                ruled, grid.rules, np.concatenate([boxes, selected.boxes])
+            )
+            num_digits = len(boxes)
+            digits = _doubt(digits, is_unread[:num_digits])
+            digits = list(itertools.compress(digits, ~in_words[:num_digits]))
+            boxes, selected = boxes[~in_words[:num_digits]], selected[~in_words[num_digits:]]
+            grid = tables.find_grid(page_rules, boxes, selected.boxes)
         symbols: list[Digit | Sign] = [*digits]
         symbols += _make_signs(selected, to_photo(selected.boxes))
-        grid = tables.find_grid(page_rules, boxes, selected.boxes)
         places = None if grid is None else grid.places
         lines = layout.make_lines(boxes, selected.texts.tolist(), selected.boxes, slope, places)
         parts = [[(_make_part(part, symbols), part[0]) for part in line] for line in lines]
@@ -198,6 +208,14 @@ def _make_signs(selected: signs.Signs, photo_boxes: np.ndarray) -> list[Sign]:
             box=tuple(photo_boxes[index].tolist()),
         )
         for index in range(len(selected))
+    ]
+
+
+def _doubt(digits: Sequence[Digit], is_doubtful: np.ndarray) -> list[Digit]:
+    """Make some digits ones that are not sure."""
+    return [
+        dataclasses.replace(digit, is_sure=digit.is_sure and not doubtful)
+        for digit, doubtful in zip(digits, is_doubtful, strict=True)
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 from scipy import ndimage
 
 # The page is scaled so that its digits are about so tall, if they are smaller or larger: thin rules
@@ -72,12 +72,49 @@ def find_rules(page: np.ndarray, digit_height: float) -> Rules:
     shape = [max(1, round(side * scale)) for side in page.shape]
     method = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
     scaled = np.asarray(Image.fromarray(page).resize(shape[::-1], method))
-    ink = ndimage.uniform_filter(scaled, round(LOCAL * unit), mode="nearest") - scaled
-    noise = 1.48 * np.median(np.abs(ink))
-    mask = ink > max(1.5 * noise, 0.015)
+    mask = separate_ink(scaled, unit)
     rows = _find_lines(mask, unit) / scale
     columns = _find_lines(mask.T, unit)[:, [1, 0, 3, 2]] / scale
     return Rules(rows, columns)
+
+
+def separate_ink(page: np.ndarray, digit_height: float) -> np.ndarray:
+    """Separate ink from paper: it is darker than the mean around it, by more than noise is.
+
+    Args:
+        page: float32 array of shape (height, width), 0 black to 1 white, dark ink on light paper.
+        digit_height: pixels, of a usual digit on it.
+
+    Returns:
+        bool array of shape (height, width).
+    """
+    darkness = measure_darkness(page, digit_height)
+    noise = 1.48 * np.median(np.abs(darkness))
+    return darkness > max(1.5 * noise, 0.015)
+
+
+def measure_darkness(page: np.ndarray, digit_height: float) -> np.ndarray:
+    """Measure by how much pixels are darker than the mean around them; arguments as above."""
+    size = max(1, round(LOCAL * digit_height))
+    return ndimage.uniform_filter(page, size, mode="nearest") - page
+
+
+def draw_rules(rules: Rules, shape: tuple[int, ...], thickness: float) -> np.ndarray:
+    """Draw rules.
+
+    Args:
+        rules: in pixels.
+        shape: (height, width) of the page in pixels.
+        thickness: of the lines, in pixels.
+
+    Returns:
+        bool array of that shape.
+    """
+    drawn = Image.new("1", (shape[1], shape[0]))
+    draw = ImageDraw.Draw(drawn)
+    for rule in [*rules.rows, *rules.columns]:
+        draw.line(rule.tolist(), fill=1, width=max(1, round(thickness)))
+    return np.array(drawn)
 
 
 def _find_lines(mask: np.ndarray, unit: float) -> np.ndarray:

@@ -1,0 +1,88 @@
+"""Tells cells of a table with words in them, some letters of which were read as digits."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from digits.reading.rules import Rules, draw_rules, measure_darkness, separate_ink
+from digits.reading.tables import measure_digit_height
+
+# In digit heights: a letter is at least so tall; rules are so thick at most, what is left over of
+# them in a band so wide; and digits are larger than their boxes by so much on each side.
+SHORTEST_LETTER, THICKEST_RULE, NEAR_RULE, AROUND = 0.35, 0.12, 0.4, 0.1
+SMALLEST_CIRCLE = 1.2  # digit heights: a circle around a digit is larger than a letter
+MAX_IN_CIRCLE = 0.05  # share of a circle's ink in the middle half of its width and height
+MIN_DARKNESS = 0.4  # of ink, as a share of the darkest of a usual symbol
+# A cell has a word in it if more than this share of its ink is in no symbol that was read, and this
+# is in so many parts, or in one that is so many digit heights wide, as joined handwriting is.
+MAX_UNREAD, MIN_LETTERS, JOINED_WIDTH = 0.5, 3, 2.2
+
+
+def find_words(page: np.ndarray, rules: Rules, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Tell which symbols stand in cells with a word, and which in cells of which much is not read.
+
+    Args:
+        page: float32 array of shape (height, width), 0 black to 1 white, dark ink on light paper.
+        rules: between the cells.
+        boxes: float array of shape (n, 4): left, top, right, bottom of each digit and sign, in
+            pixels, n at least 1.
+
+    Returns:
+        Two bool arrays of shape (n,): whether there is a word in the cell of each symbol; and
+        whether more than half of the ink there is in no symbol, although it is no word: perhaps
+        digits were not detected.
+    """
+    digit_height = measure_digit_height(boxes)
+    darkness = measure_darkness(page, digit_height)
+    usual = np.median([_cut(darkness, box).max(initial=0) for box in boxes])
+    ink = separate_ink(page, digit_height) & (darkness > MIN_DARKNESS * usual)
+    ink &= ~draw_rules(rules, page.shape, THICKEST_RULE * digit_height)
+    near_rules = draw_rules(rules, page.shape, NEAR_RULE * digit_height)
+    is_read = np.zeros(page.shape, bool)
+    for box in boxes + AROUND * digit_height * np.array([-1, -1, 1, 1]):
+        _cut(is_read, box)[:] = True
+    labels, count = ndimage.label(ink, np.ones((3, 3)))
+    parts = ndimage.find_objects(labels, count)
+    if not count:
+        return np.zeros(len(boxes), bool), np.zeros(len(boxes), bool)
+    ends = np.array([[x.start, y.start, x.stop, y.stop] for y, x in parts], float)
+    widths, heights = (ends[:, 2:] - ends[:, :2]).T / digit_height
+    numbers = np.arange(1, count + 1)
+    sizes = ndimage.sum_labels(ink, labels, numbers)
+    read_sizes = ndimage.sum_labels(ink & is_read, labels, numbers)
+    is_part = heights > SHORTEST_LETTER
+    # What is left over of a rule lies beside it.
+    is_part &= ndimage.sum_labels(ink & near_rules, labels, numbers) < 0.5 * sizes
+    is_letter = is_part & (read_sizes < 0.5 * sizes)
+    is_large = (widths > SMALLEST_CIRCLE) & (heights > SMALLEST_CIRCLE)
+    for number in np.flatnonzero(is_letter & is_large):
+        is_letter[number] = not _is_circle(labels[parts[number]] == number + 1)
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    part_cells = rules.locate((ends[:, :2] + ends[:, 2:]) / 2)
+    cells = rules.locate(middles)
+    in_words, unread = np.zeros(len(boxes), bool), np.zeros(len(boxes), bool)
+    for cell in np.unique(cells, axis=0):
+        here = (cells == cell).all(axis=1)
+        letters = is_letter & (part_cells == cell).all(axis=1)
+        in_parts = is_part & (part_cells == cell).all(axis=1)
+        if sizes[letters].sum() <= MAX_UNREAD * sizes[in_parts].sum():
+            continue
+        if letters.sum() >= MIN_LETTERS or (widths[letters] > JOINED_WIDTH).any():
+            in_words |= here
+        else:
+            unread |= here
+    return in_words, unread
+
+
+def _is_circle(part: np.ndarray) -> bool:
+    """Whether a part of the ink surrounds something: there is hardly any of it in the middle."""
+    height, width = part.shape
+    rows, columns = (slice(side // 4, side - side // 4) for side in (height, width))
+    return bool(part[rows, columns].sum() < MAX_IN_CIRCLE * part.sum())
+
+
+def _cut(image: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """The part of an image in a box, as a view of it."""
+    left, top, right, bottom = np.maximum(0, np.round(box)).astype(int)
+    return image[top:bottom, left:right]
