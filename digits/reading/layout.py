@@ -10,8 +10,9 @@ FARTHEST_NEIGHBOUR = 3.5  # digit heights
 WIDEST_INSIDE = 3.0  # digit heights: no number has a wider gap inside
 WIDEST_SPACE = 1.5  # digit heights, between the numbers of a line
 # Digits are scattered on a page, rather than in lines, if most that are further than the first from
-# the next in their row are higher or lower by more than the second, in digit heights.
-APART, OFF_LINE = 0.5, 0.35
+# the next in their row are higher or lower by more than the second, or if none stands above another
+# and they are off the straight line that fits best by more than the third, all in digit heights.
+APART, OFF_LINE, OFF_BEST_LINE = 0.5, 0.35, 0.3
 # Digit heights between a sign and the digit that it belongs to: of a sign inside a number, as in
 # "3.75" and "08:45"; of a percent sign; of a minus or plus before a number; of a point that starts
 # one, as in ".5".
@@ -241,7 +242,8 @@ def _split_scattered(rows: list[list[int]], boxes: np.ndarray, slope: float) -> 
         for one, other in itertools.pairwise(row)
         if are_apart(one, other)
     ]
-    if not steps or np.median(steps) < OFF_LINE:
+    is_off = bool(steps) and np.median(steps) > OFF_LINE
+    if not is_off and _measure_off_best_line(boxes) < OFF_BEST_LINE:
         return rows
     split: list[list[int]] = []
     for row in rows:
@@ -251,6 +253,23 @@ def _split_scattered(rows: list[list[int]], boxes: np.ndarray, slope: float) -> 
                 split.append([])
             split[-1].append(other)
     return split
+
+
+def _measure_off_best_line(boxes: np.ndarray) -> float:
+    """Measure how far digits are from one straight line; 0 if some stand above others.
+
+    Args:
+        boxes: float array of shape (n, 4): left, top, right, bottom in pixels.
+
+    Returns:
+        Root of the mean square of the distances, in digit heights.
+    """
+    boxes = boxes[np.argsort(boxes[:, 0])]
+    if len(boxes) < 3 or (boxes[1:, 0] < boxes[:-1, 2]).any():
+        return 0.0
+    x, y = ((boxes[:, :2] + boxes[:, 2:]) / 2).T
+    off = y - np.polyval(np.polyfit(x, y, 1), x)
+    return float(np.sqrt((off**2).mean()) / _measure_heights(boxes).mean())
 
 
 def _measure_heights(boxes: np.ndarray) -> np.ndarray:

@@ -105,6 +105,10 @@ def test_scattered_digits_are_numbers_of_their_own():
     places = [(0, 0, 23), (28, 8, 13), (50, -11, 19), (64, 6, 16), (88, -3, 29)]
     scattered = [make_box(x, y, 9, height) for x, y, height in places]
     assert sorted(flatten(layout.make_lines(np.array(scattered)))) == [[n] for n in range(5)]
+    # Also where two pairs of them happen to be on parallel lines.
+    places = [(0, 0, 35), (42, 13, 19), (74, -17, 26), (96, 9, 23), (131, -5, 44)]
+    scattered = [make_box(x, y, 14, height) for x, y, height in places]
+    assert sorted(flatten(layout.make_lines(np.array(scattered)))) == [[n] for n in range(5)]
     # As far apart on a line that slants, they are one number.
     aligned = [make_box(28 * place, 4 * place) for place in range(5)]
     assert flatten(layout.make_lines(np.array(aligned))) == [[0, 1, 2, 3, 4]]
