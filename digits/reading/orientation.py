@@ -16,6 +16,7 @@ from digits.symbols import DIGITS
 MIN_CONFIDENCE = 0.6  # of a digit: below it does not count
 # The ink is dark if so many digits are detected with that mean confidence: light ink is not tried.
 CLEAR_WEIGHT, CLEAR_CONFIDENCE = 1.1, 0.6
+LESS_LIKELY = 0.67  # weight of ink that is lighter than paper where the page's brightness says dark
 # Probability that a digit is detected as one of any other orientation, and classes of digits that
 # are detected as upright ones also after other turns, because they look alike.
 ANY_ORIENTATION = 0.05
@@ -107,7 +108,11 @@ def choose_view(
             break  # ink is dark, as in nearly all photos
     # Where both have digits, or what looks like some, ink has more contrast than paper's texture.
     view, viewed, found, judged = max(
-        tried, key=lambda each: (each[3].contrast, each[0].is_inverted == looks_inverted)
+        tried,
+        key=lambda each: (
+            each[3].contrast * (1 if each[0].is_inverted == looks_inverted else LESS_LIKELY),
+            each[0].is_inverted == looks_inverted,
+        ),
     )
     if turns is not None:
         return view, viewed, found

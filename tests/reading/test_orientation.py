@@ -56,6 +56,31 @@ def test_a_page_is_turned_for_likely_gains(monkeypatch, seen, chosen, num_tried)
     assert len({view.turns for view in tried}) == num_tried
 
 
+@pytest.mark.parametrize(
+    ("looks_inverted", "dark", "light", "is_inverted"),
+    [
+        (False, 1.0, 1.2, False),  # light ink must be clearly more likely
+        (False, 1.0, 2.0, True),
+        (True, 1.0, 0.8, True),
+        (True, 2.0, 1.0, False),
+        (False, 0.0, 0.0, False),
+        (True, 0.0, 0.0, True),
+    ],
+)
+def test_ink_is_what_the_page_looks_like_unless_the_other_is_clearly_more_likely(
+    monkeypatch, looks_inverted, dark, light, is_inverted
+):
+    def judge(view, _found):
+        return Judgement(np.zeros(4), 0.0, 0.0, light if view.is_inverted else dark)
+
+    monkeypatch.setattr(View, "apply", lambda view, _page: view)
+    monkeypatch.setattr(orientation, "detect", lambda _detector, view: view)
+    monkeypatch.setattr(orientation, "judge", judge)
+    monkeypatch.setattr(orientation, "_looks_inverted", lambda _page: looks_inverted)
+    chosen, *_ = orientation.choose_view(np.ones((9, 9), np.float32), None, 0)
+    assert chosen.is_inverted == is_inverted
+
+
 @pytest.mark.parametrize("turns", range(4))
 def test_a_given_orientation_is_kept(monkeypatch, turns):
     monkeypatch.setattr(orientation, "detect", lambda _detector, _page: make_detections(9, 2, 0.9))
