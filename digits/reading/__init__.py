@@ -7,10 +7,11 @@ from digits.reading.documents import load_pages, load_photo
 from digits.reading.photos import Photo, find_photos
 from digits.reading.reader import Reader
 from digits.reading.region import Region
-from digits.reading.results import Digit, Line, Number, Page, Sign, Table
+from digits.reading.results import Digit, Gap, Line, Number, Page, Sign, Table
 
 __all__ = [
     "Digit",
+    "Gap",
     "Line",
     "Number",
     "Page",

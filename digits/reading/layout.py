@@ -155,6 +155,7 @@ def make_lines(
     sign_boxes: np.ndarray | None = None,
     slope: float | None = None,
     places: np.ndarray | None = None,
+    box_rows: np.ndarray | None = None,
 ) -> Lines:
     """Arrange digits and signs in lines, and those of a line in numbers and signs between them.
 
@@ -168,6 +169,8 @@ def make_lines(
         places: integers of shape (n + m, 2): row and column in a table of each digit and sign, -1
             outside; None if there is no table. A cell's digits are one number, and none reaches
             into another cell.
+        box_rows: integers of shape (n + m,): in which row of boxes for a digit each every one is,
+            -1 in none; None if there are no boxes. What is in such a row is one number.
 
     Returns:
         The lines in reading order. Indices from n on are those of signs.
@@ -178,7 +181,8 @@ def make_lines(
     if slope is None:
         slope = measure_page_slope(boxes)
     height = np.median(boxes[:, 3] - boxes[:, 1])
-    rows = _split_scattered(group_rows(boxes, slope), boxes, slope)
+    in_boxes = np.full(len(boxes) + len(signs), -1) if box_rows is None else box_rows
+    rows = _split_scattered(group_rows(boxes, slope), boxes, slope, in_boxes)
     texts = [""] * len(boxes) + list(signs)
     if len(signs) and sign_boxes is not None:
         rows = _insert_signs(rows, boxes, sign_boxes, slope)
@@ -200,15 +204,19 @@ def make_lines(
 
     pairs = [pair for row in rows for pair in itertools.pairwise(row)]
     between_digits = [pair for pair in pairs if texts[pair[0]] == texts[pair[1]] == ""]
+    # Gaps between boxes do not tell how wide they are between others.
+    between_digits = [pair for pair in between_digits if (in_boxes[[*pair]] < 0).all()]
     widest_inside = _measure_widest_inside([measure_gap(*pair) for pair in between_digits])
 
     def measure_limit(one: int, other: int) -> float:
         """Widest gap between two digits of one number."""
+        if (in_boxes[[one, other]] >= 0).any():
+            return np.inf if in_boxes[one] == in_boxes[other] else -np.inf
         if places is None or (places[[one, other]] < 0).all():
             return widest_inside
         return WIDEST_INSIDE if (places[one] == places[other]).all() else -np.inf
 
-    split = [_split(row, texts, measure_gap, measure_limit) for row in rows]
+    split = [_split(row, texts, measure_gap, measure_limit, in_boxes) for row in rows]
     if _stand_in_columns(boxes, texts, split, height):
         return split if places is None else _split_at_empty_columns(split, places)
     lines: Lines = []
@@ -223,7 +231,9 @@ def make_lines(
     return lines
 
 
-def _split_scattered(rows: list[list[int]], boxes: np.ndarray, slope: float) -> list[list[int]]:
+def _split_scattered(
+    rows: list[list[int]], boxes: np.ndarray, slope: float, in_boxes: np.ndarray
+) -> list[list[int]]:
     """Split rows between digits that are apart, if digits are scattered on the page."""
     heights = _measure_heights(boxes)
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
@@ -233,6 +243,8 @@ def _split_scattered(rows: list[list[int]], boxes: np.ndarray, slope: float) -> 
     )
 
     def are_apart(one: int, other: int) -> bool:
+        if in_boxes[one] == in_boxes[other] >= 0:
+            return False
         width = (boxes[[one, other], 2] - boxes[[one, other], 0]).mean()
         return bool(across[other] - across[one] - width > APART * heights[[one, other]].mean())
 
@@ -299,6 +311,7 @@ def _split(
     texts: Sequence[str],
     measure_gap: Callable[[int, int], float],
     measure_limit: Callable[[int, int], float],
+    in_boxes: np.ndarray,
 ) -> list[list[int]]:
     """Split a row into numbers and the signs between them.
 
@@ -312,7 +325,9 @@ def _split(
     named = [None, *(texts[index] for index in row), None]
     parts = [[row[0]]]
     for place in range(1, len(row)):
-        if named[place] == named[place + 1] == "":
+        if in_boxes[row[place - 1]] == in_boxes[row[place]] >= 0:
+            is_joined = True
+        elif named[place] == named[place + 1] == "":
             is_joined = gaps[place] <= limits[place]
         else:
             is_joined = _belongs_right(named, gaps, place - 1) or _belongs_left(named, gaps, place)

@@ -11,7 +11,7 @@ import numpy as np
 
 from digits.mnist import NUM_CLASSES
 from digits.networks import Classifier, Detections, Detector, load_classifier, load_detector
-from digits.reading import inks, layout, signs, tables, words
+from digits.reading import box_rows, inks, layout, signs, tables, words
 from digits.reading.detect import select_written
 from digits.reading.documents import load_photo
 from digits.reading.enlarge import enlarge
@@ -19,7 +19,7 @@ from digits.reading.orientation import choose_view
 from digits.reading.photos import Photo
 from digits.reading.recognize import prepare, recognize
 from digits.reading.region import Region
-from digits.reading.results import Digit, Line, Number, Page, Sign, Table
+from digits.reading.results import Digit, Gap, Line, Number, Page, Sign, Table
 from digits.reading.rules import NO_RULES, find_rules
 from digits.symbols import SIGNS, SYMBOLS
 from digits.transforms import to_mnist
@@ -33,6 +33,8 @@ SURE = 0.8
 # Share of the signs in a detection's probabilities: it is a sign from the first on, and between the
 # other two it is not sure, whichever it is.
 SIGN_SHARE, DOUBTFUL_SHARES = 0.5, (0.25, 0.75)
+# A page has a table if more than this share of its digits is in no boxes for a digit each.
+MIN_BESIDE_BOXES = 0.5
 TURNS = (0, 90, 180, 270)  # degrees anticlockwise by which a photo may be turned
 
 
@@ -100,13 +102,21 @@ class Reader:
         found = _take_symbols(select_written(page, found))
         # Rules may be of another ink than what is read.
         ruled = page if ink is None else view.apply(enlarge(part.grey()).page)
-        page_rules = NO_RULES
+        page_rules, rows = NO_RULES, list[box_rows.BoxRow]()
         if len(found):
-            page_rules = find_rules(ruled, tables.measure_digit_height(found.boxes))
-            found = found[~tables.are_sides_of_boxes(page_rules, found.boxes)]
+            digit_height = tables.measure_digit_height(found.boxes)
+            page_rules = find_rules(ruled, digit_height)
+            rows = box_rows.find_box_rows(ruled, page_rules, found.boxes, digit_height)
+            found = found[
+                ~tables.are_sides_of_boxes(page_rules, found.boxes)
+                & ~box_rows.are_sides(rows, found.boxes)
+            ]
         shares = found.probabilities[:, NUM_CLASSES:].sum(axis=1)
         is_doubtful = (shares > DOUBTFUL_SHARES[0]) & (shares < DOUBTFUL_SHARES[1])
-        is_sign = shares >= SIGN_SHARE
+        # In a box, what looks like a bracket is a 1.
+        named = np.array(list(SYMBOLS))[found.probabilities.argmax(axis=1)]
+        is_bracket = (box_rows.locate(rows, found.boxes)[:, 0] >= 0) & np.isin(named, ("(", ")"))
+        is_sign = (shares >= SIGN_SHARE) & ~is_bracket
 
         def to_photo(boxes: np.ndarray) -> np.ndarray:
             return enlarged.to_photo(view.turn_back(boxes, enlarged.page.shape)) + corner
@@ -117,7 +127,10 @@ class Reader:
         slope = layout.measure_page_slope(boxes)
         detected = _name_signs(found[is_sign], is_doubtful[is_sign])
         selected = signs.select(detected, boxes, slope)
-        grid = tables.find_grid(page_rules, boxes, selected.boxes)
+        grid = None
+        in_boxes = box_rows.locate(rows, boxes)
+        if (in_boxes[:, 0] < 0).sum() > MIN_BESIDE_BOXES * len(boxes):
+            grid = tables.find_grid(page_rules, boxes, selected.boxes)
         if grid is not None:
             in_words, is_unread = words.find_words(
                 ruled, grid.rules, np.concatenate([boxes, selected.boxes])
@@ -129,9 +142,21 @@ class Reader:
             grid = tables.find_grid(page_rules, boxes, selected.boxes)
         symbols: list[Digit | Sign] = [*digits]
         symbols += _make_signs(selected, to_photo(selected.boxes))
+        in_boxes = box_rows.locate(rows, np.concatenate([boxes, selected.boxes]))
         places = None if grid is None else grid.places
-        lines = layout.make_lines(boxes, selected.texts.tolist(), selected.boxes, slope, places)
-        parts = [[(_make_part(part, symbols), part[0]) for part in line] for line in lines]
+        if places is not None:
+            in_boxes[places[:, 0] >= 0] = -1
+        lines = layout.make_lines(
+            boxes, selected.texts.tolist(), selected.boxes, slope, places, in_boxes[:, 0]
+        )
+
+        def make_gap(row: int, index: int) -> Gap:
+            return Gap(tuple(to_photo(rows[row].get_box(index)[None])[0].tolist()))
+
+        parts = [
+            [(_make_part(part, symbols, in_boxes, make_gap), part[0]) for part in line]
+            for line in lines
+        ]
         made = tuple(Line(tuple(part for part, _ in line)) for line in parts)
         table = None
         if grid is not None:
@@ -244,7 +269,17 @@ def _make_table(
     )
 
 
-def _make_part(indices: Sequence[int], symbols: Sequence[Digit | Sign]) -> Number | Sign:
-    """Make a number of symbols, or take the sign that stands alone."""
-    chosen = tuple(symbols[index] for index in indices)
-    return chosen[0] if len(chosen) == 1 and isinstance(chosen[0], Sign) else Number(chosen)
+def _make_part(
+    indices: Sequence[int],
+    symbols: Sequence[Digit | Sign],
+    in_boxes: np.ndarray,
+    make_gap: Callable[[int, int], Gap],
+) -> Number | Sign:
+    """Make a number of symbols and the empty boxes between them, or take the sign that is alone."""
+    chosen: list[Digit | Sign | Gap] = [symbols[indices[0]]]
+    for before, after in itertools.pairwise(indices):
+        row, start = in_boxes[before].tolist()
+        if row >= 0 and in_boxes[after, 0] == row:
+            chosen += [make_gap(row, index) for index in range(start + 1, in_boxes[after, 1])]
+        chosen.append(symbols[after])
+    return chosen[0] if len(chosen) == 1 and isinstance(chosen[0], Sign) else Number(tuple(chosen))

@@ -67,14 +67,30 @@ class Sign:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Gap:
+    """An empty box between filled ones, in a number that is written in boxes.
+
+    Attributes:
+        box: left, top, right and bottom edge in pixels of the photo.
+    """
+
+    box: Box
+
+    @property
+    def text(self) -> str:
+        """A low line."""
+        return "_"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Number:
     """Adjacent digits and the signs that belong to them, such as "-3.75", from left to right.
 
     Attributes:
-        symbols: at least one digit among them.
+        symbols: at least one digit among them; between them also the empty boxes of a form.
     """
 
-    symbols: tuple[Digit | Sign, ...]
+    symbols: tuple[Digit | Sign | Gap, ...]
 
     @property
     def digits(self) -> tuple[Digit, ...]:
@@ -83,12 +99,12 @@ class Number:
 
     @property
     def text(self) -> str:
-        """Its symbols, such as "042", "-3.75", "50%" or "24/11/2026"."""
+        """Its symbols, such as "042", "-3.75", "50%", "24/11/2026", or "12_4" with an empty box."""
         return "".join(symbol.text for symbol in self.symbols)
 
     @property
     def value(self) -> int | float | None:
-        """The number that its text stands for, as `parse_value` returns."""
+        """The number that its text stands for, as `parse_value` returns; None with a gap."""
         return parse_value(self.text)
 
     @property
@@ -99,13 +115,18 @@ class Number:
 
     @property
     def probability(self) -> float:
-        """The lowest probability of its symbols."""
-        return min(symbol.probability for symbol in self.symbols)
+        """The lowest probability of its digits and signs."""
+        return min(symbol.probability for symbol in self.read)
 
     @property
     def is_sure(self) -> bool:
-        """Whether all its symbols are sure."""
-        return all(symbol.is_sure for symbol in self.symbols)
+        """Whether all its digits and signs are sure."""
+        return all(symbol.is_sure for symbol in self.read)
+
+    @property
+    def read(self) -> tuple[Digit | Sign, ...]:
+        """Its digits and signs, without gaps."""
+        return tuple(symbol for symbol in self.symbols if not isinstance(symbol, Gap))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -138,7 +159,7 @@ class Line:
         return tuple(
             symbol
             for part in self.parts
-            for symbol in (part.symbols if isinstance(part, Number) else (part,))
+            for symbol in (part.read if isinstance(part, Number) else (part,))
         )
 
     @property

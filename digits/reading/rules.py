@@ -30,10 +30,12 @@ class Rules:
             of each, in pixels of the page.
         columns: float array of shape (n, 4), from left to right: x and y of the top and the bottom
             end of each.
+        short_rows: as `rows`, lines that are too short for the rules of a table beside these.
     """
 
     rows: np.ndarray
     columns: np.ndarray
+    short_rows: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((0, 4)))
 
     def locate(self, points: np.ndarray) -> np.ndarray:
         """Tell between which rules points are.
@@ -66,16 +68,29 @@ def find_rules(page: np.ndarray, digit_height: float) -> Rules:
     Returns:
         The rules; none in a direction are an array of shape (0, 4).
     """
+    mask, scale = find_ink(page, digit_height)
+    unit = digit_height * scale
+    rows, short_rows = _find_lines(mask, unit)
+    columns, _ = _find_lines(mask.T, unit)
+    return Rules(rows / scale, columns[:, [1, 0, 3, 2]] / scale, short_rows / scale)
+
+
+def find_ink(page: np.ndarray, digit_height: float) -> tuple[np.ndarray, float]:
+    """Find ink, of faint rules too, on a page that is scaled so that digits have a usual size.
+
+    Args:
+        page: float32 array of shape (height, width), 0 black to 1 white, dark ink on light paper.
+        digit_height: pixels, of a usual digit on it.
+
+    Returns:
+        bool array of the shape of the scaled page, and by how much it was scaled.
+    """
     scale = float(np.clip(1.0, SMALLEST_DIGIT / digit_height, LARGEST_DIGIT / digit_height))
     scale = min(scale, np.sqrt(MAX_PIXELS / page.size), 3.0)
-    unit = digit_height * scale
     shape = [max(1, round(side * scale)) for side in page.shape]
     method = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
     scaled = np.asarray(Image.fromarray(page).resize(shape[::-1], method))
-    mask = separate_ink(scaled, unit)
-    rows = _find_lines(mask, unit) / scale
-    columns = _find_lines(mask.T, unit)[:, [1, 0, 3, 2]] / scale
-    return Rules(rows, columns)
+    return separate_ink(scaled, digit_height * scale), scale
 
 
 def separate_ink(page: np.ndarray, digit_height: float) -> np.ndarray:
@@ -117,8 +132,12 @@ def draw_rules(rules: Rules, shape: tuple[int, ...], thickness: float) -> np.nda
     return np.array(drawn)
 
 
-def _find_lines(mask: np.ndarray, unit: float) -> np.ndarray:
-    """Find lines that are about level: (left, y there, right, y there) each, from top to bottom."""
+def _find_lines(mask: np.ndarray, unit: float) -> tuple[np.ndarray, np.ndarray]:
+    """Find lines that are about level: (left, y there, right, y there) each, from top to bottom.
+
+    Returns:
+        Two arrays of shape (n, 4): the long ones, and those that are too short beside them.
+    """
     length = round(SHORTEST * unit)
     thick = ndimage.binary_dilation(mask, np.ones((3, 1))).astype(np.float32)
     filled = ndimage.uniform_filter1d(thick, length, axis=1)
@@ -151,8 +170,10 @@ def _measure_bend(x: np.ndarray, y: np.ndarray) -> float:
     return float(np.std(y - slope * x - start))
 
 
-def _join(pieces: list[tuple[np.ndarray, np.ndarray]], distance: float) -> np.ndarray:
-    """Join the pieces of each rule, the longest first, and leave out what is too short for one."""
+def _join(
+    pieces: list[tuple[np.ndarray, np.ndarray]], distance: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Join the pieces of each rule, the longest first; returns long and short rules."""
     rules: list[list[np.ndarray]] = []
     for x, y in pieces:
         for rule in rules:
@@ -168,10 +189,11 @@ def _join(pieces: list[tuple[np.ndarray, np.ndarray]], distance: float) -> np.nd
         lines.append((x.min(), slope * x.min() + start, x.max(), slope * x.max() + start))
         covered.append(len(np.unique(x)) / (np.ptp(x) + 1))
     found = np.array(lines, float).reshape(-1, 4)
+    found = found[np.array(covered) > MIN_COVERED]
+    found = found[np.argsort(found[:, [1, 3]].mean(axis=1))]
     lengths = found[:, 2] - found[:, 0]
-    kept = (np.array(covered) > MIN_COVERED) & (lengths > MIN_LENGTH * lengths.max(initial=0))
-    found = found[kept]
-    return found[np.argsort(found[:, [1, 3]].mean(axis=1))]
+    is_long = lengths > MIN_LENGTH * lengths.max(initial=0)
+    return found[is_long], found[~is_long]
 
 
 def interpolate(lines: np.ndarray, x: np.ndarray) -> np.ndarray:

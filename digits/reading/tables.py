@@ -19,6 +19,13 @@ MIN_FILLED = 3  # cells
 # many, and more than this share of the digits.
 WIDEST_SIDE, NEAR_RULE = 0.4, 0.2
 MIN_SIDES, MIN_SIDE_SHARE = 4, 0.5
+# A sudoku: so many square cells each way at least, by this share of the usual one at most wider or
+# narrower; its rules end at the outer ones, or by so many cells beyond or before; its cells are at
+# least so many digit heights wide, and hold a digit each, but for this share of the filled ones.
+MIN_SQUARES, OFF_SQUARE, OFF_FRAME = 4, 0.2, 0.4
+MIN_SQUARE, MAX_SHARED = 1.1, 0.15
+# A grid of so many squares each way is complete where so many of its rules each way are not seen.
+SUDOKU, MAX_MISSING = 9, 4
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -64,6 +71,9 @@ def measure_digit_height(boxes: np.ndarray) -> float:
 def find_grid(rules: Rules, boxes: np.ndarray, sign_boxes: np.ndarray) -> Grid | None:
     """Find the table on a page, if digits stand in one with rules.
 
+    Empty rows and columns at its edges are left out, as they may be the margins of the page. A
+    sudoku keeps them: its squares are all of one size, and its rules end at the outer ones.
+
     Args:
         rules: on the page, as `find_rules` finds them.
         boxes: float array of shape (n, 4): left, top, right, bottom of each digit in pixels.
@@ -80,7 +90,10 @@ def find_grid(rules: Rules, boxes: np.ndarray, sign_boxes: np.ndarray) -> Grid |
     if not len(rules.columns) or len(rules.rows) + len(rules.columns) < 3:
         return None
     columns = rules.columns[:, [0, 2]].mean(axis=1)
-    if len(columns) > 1 and np.median(np.diff(columns)) < MIN_COLUMN * digit_height:
+    rules = _complete_sudoku(rules)
+    is_sudoku = _is_sudoku(rules, boxes)
+    narrowest = (MIN_SQUARE if is_sudoku else MIN_COLUMN) * digit_height
+    if len(columns) > 1 and np.median(np.diff(columns)) < narrowest:
         return None
     both = np.concatenate([boxes, sign_boxes])
     middles = (both[:, :2] + both[:, 2:]) / 2
@@ -94,10 +107,65 @@ def find_grid(rules: Rules, boxes: np.ndarray, sign_boxes: np.ndarray) -> Grid |
     if len(np.unique(filled, axis=0)) < MIN_FILLED:
         return None
     first, last = filled.min(axis=0), filled.max(axis=0)
+    if is_sudoku:
+        first, last = np.array([1, 1]), np.array([len(rules.rows), len(rules.columns)]) - 1
     inside &= ((places >= first) & (places <= last)).all(axis=1)
     places = np.where(inside[:, None], places - first, -1)
     rows, columns = (last - first + 1).tolist()
     return Grid(places, (rows, columns), rules)
+
+
+def _complete_sudoku(rules: Rules) -> Rules:
+    """Add rules of a sudoku that are not seen between others; other rules stay as they are."""
+    rows, columns = _fill_in(rules.rows, 1), _fill_in(rules.columns, 0)
+    if len(rows) != len(columns) or len(rows) != SUDOKU + 1:
+        return rules
+    return Rules(rows, columns)
+
+
+def _fill_in(lines: np.ndarray, axis: int) -> np.ndarray:
+    """Add lines where the next one is about two or more times as far as others are."""
+    if len(lines) < SUDOKU + 1 - MAX_MISSING:
+        return lines
+    steps = np.diff(lines[:, [axis, axis + 2]].mean(axis=1))
+    pitch = steps.sum() / max(round(steps.sum() / np.median(steps)), 1)
+    counts = np.round(steps / pitch).astype(int)
+    if (counts < 1).any() or (abs(steps / counts - pitch) > OFF_SQUARE * pitch).any():
+        return lines
+    filled = [
+        before + (after - before) * share / count
+        for before, after, count in zip(lines, lines[1:], counts, strict=False)
+        for share in range(count)
+    ]
+    return np.array([*filled, lines[-1]])
+
+
+def _is_sudoku(rules: Rules, boxes: np.ndarray) -> bool:
+    """Whether rules are a closed grid of squares of one size, with a digit in each at most."""
+    rows, columns = rules.rows, rules.columns
+    if min(len(rows), len(columns)) <= MIN_SQUARES:
+        return False
+    heights = np.diff(rows[:, [1, 3]].mean(axis=1))
+    widths = np.diff(columns[:, [0, 2]].mean(axis=1))
+    side = np.median(np.append(heights, widths))
+    if (abs(np.append(heights, widths) - side) > OFF_SQUARE * side).any():
+        return False
+    # Rules that are cut short may end before the outer ones, but for a stray one none goes on.
+    across = columns[:, [1, 0, 3, 2]]
+    beyond = [
+        interpolate(across[:1], rows[:, 1])[0] - rows[:, 0],
+        rows[:, 2] - interpolate(across[-1:], rows[:, 3])[0],
+        interpolate(rows[:1], columns[:, 0])[0] - columns[:, 1],
+        columns[:, 3] - interpolate(rows[-1:], columns[:, 2])[0],
+    ]
+    if any(abs(np.sort(ends)[-2]) > OFF_FRAME * side for ends in beyond):
+        return False
+    places = rules.locate((boxes[:, :2] + boxes[:, 2:]) / 2)
+    inside = ((places > 0) & (places < [len(rows), len(columns)])).all(axis=1)
+    if not inside.any():
+        return False
+    _, counts = np.unique(places[inside], axis=0, return_counts=True)
+    return bool((counts > 1).mean() <= MAX_SHARED)
 
 
 def _thin_out(lines: np.ndarray, axis: int, distance: float) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from digits.networks import Detections, load_classifier, load_detector, storage
-from digits.reading import Photo, Reader, Region, load_photo, reader
+from digits.reading import Gap, Photo, Reader, Region, load_photo, reader
 from digits.reading.orientation import View
 from digits.symbols import SYMBOLS
 from tests.conftest import ROOT
@@ -115,9 +115,11 @@ def read_detections(monkeypatch):
         threshold=0.9,
     )
 
-    def read(*symbols, view=None, **options):
+    def read(*symbols, view=None, ink=(), **options):
         found = make_detections(*symbols)
         page = np.ones((60, 200), np.float32)
+        for rows, columns in ink:
+            page[rows, columns] = 0.2
         chosen = []
 
         def choose_view(_page, _detector, turns):
@@ -142,6 +144,21 @@ def test_signs_are_read_in_their_place(read_detections):
     plus, slash = page.signs
     assert plus.box == (15, 10, 27, 30) and slash.is_sure
     assert plus.probability == pytest.approx(0.99 * 0.97)  # there is something, and it is a plus
+
+
+def test_a_row_of_boxes_is_one_number_with_its_gaps(read_detections):
+    ink = [(slice(y, y + 1), slice(20, 189)) for y in (4, 36)]
+    ink += [(slice(4, 37), slice(x, x + 1)) for x in range(20, 189, 24)]
+    one, bracket = {"1": 0.97}, {"(": 0.97}
+    # Boxes are empty at the start, in the middle and at the end; a 1 is taken for a bracket.
+    symbols = [(2, 10, one), (51, 10, one), (75, 8, bracket), (147, 10, one)]
+    page, _ = read_detections(*symbols, ink=ink)
+    assert page.table is None and [number.text for number in page.numbers] == ["1", "11__1"]
+    assert page.numbers[1].value is None and len(page.digits) == 4
+    gap = page.numbers[1].symbols[2]
+    assert isinstance(gap, Gap) and gap.box == pytest.approx((92, 4, 116, 36), abs=2)
+    beside, _ = read_detections(*symbols)
+    assert "_" not in beside.text
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from digits.reading import Digit, Line, Number, Page, Sign, Table
+from digits.reading import Digit, Gap, Line, Number, Page, Sign, Table
 from digits.reading.results import COLUMNS, parse_value
 from digits.symbols import SIGNS
 
@@ -266,3 +266,22 @@ def test_a_page_says_which_part_and_ink_were_read():
     exported = page.to_dict()
     assert (exported["region"], exported["ink"]) == ([25, 50, 75, 100], "red")
     assert dataclasses.replace(make_page(), ink="red", has_ink=False).note == "no red ink found"
+
+
+def test_an_empty_box_is_a_gap_in_the_text_and_nothing_else():
+    digit = Digit(4, 0.9, True, 9, (0, 0, 8, 12), IMAGE)
+    number = Number((digit, Gap((10, -2, 20, 14)), dataclasses.replace(digit, box=(20, 0, 28, 12))))
+    assert (number.text, number.value, number.probability, number.is_sure) == (
+        "4_4",
+        None,
+        0.9,
+        True,
+    )
+    assert number.box == (0, -2, 28, 14)
+    line = Line((number,))
+    assert line.text == "4_4" and line.symbols == line.digits == number.digits and not line.signs
+    page = Page("form.png", 1.0, (line,), 0, False)
+    (row,) = page.to_rows()
+    assert (row["text"], row["value"]) == ("4_4", None)
+    assert page.to_dict()["lines"][0]["numbers"][0]["text"] == "4_4"
+    assert page.without_images().text == "4_4"

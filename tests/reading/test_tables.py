@@ -168,3 +168,57 @@ def test_the_sides_of_empty_boxes_are_no_digits():
     for boxes in (sides[:3] + others[:1], sides + others + [[400, 100, 420, 140]] * 2):
         assert not tables.are_sides_of_boxes(rules, np.array(boxes, float)).any()
     assert not tables.are_sides_of_boxes(NO_RULES, np.array(sides, float)).any()
+
+
+def make_sudoku(filled, pitch=34, missing=()):
+    """Lines of 9 x 9 squares, without those numbered `missing`, and a digit in each filled one."""
+    left, top, size = 100, 30, 9 * pitch
+    seen = [n for n in range(10) if n not in missing]
+    lines = [(left, top + n * pitch, left + size, top + n * pitch) for n in seen]
+    lines += [(left + n * pitch, top, left + n * pitch, top + size) for n in seen]
+    middles = [(left + (c + 0.5) * pitch, top + (r + 0.5) * pitch) for r, c in filled]
+    return lines, [(x - 6, y - 10, x + 6, y + 10) for x, y in middles]
+
+
+# 24 of 81 cells, none in the first row and the last column.
+SPARSE = [(row, (5 * row + step) % 8) for row in range(1, 9) for step in (0, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"angle": 0.052}, {"angle": -0.052, "perspective": 0.06}, {"perspective": -0.08}]
+)
+@pytest.mark.parametrize("ink", [0.4, 0.9])
+@pytest.mark.parametrize("pitch", [28, 38])
+def test_a_sudoku_keeps_its_empty_rows_and_columns(how, ink, pitch):
+    lines, boxes = make_sudoku(SPARSE, pitch)
+    lines = [bend(line, **how).ravel().tolist() for line in lines]
+    moved = move(boxes, **how)
+    rules = find_rules(draw_page(lines, moved, ink), DIGIT)
+    assert (len(rules.rows), len(rules.columns)) == (10, 10)
+    grid = tables.find_grid(rules, moved, NO_SIGNS)
+    assert grid.shape == (9, 9)
+    assert grid.places.tolist() == [list(place) for place in SPARSE]
+
+
+def test_rules_of_a_sudoku_that_are_not_seen_are_added():
+    lines, boxes = make_sudoku(SPARSE, missing=(2, 5, 6))
+    grid = find_grid(draw_page(lines, boxes), np.array(boxes, float))
+    assert grid.shape == (9, 9)
+    assert grid.places.tolist() == [list(place) for place in SPARSE]
+
+
+def test_digits_beside_a_sudoku_are_outside_it():
+    lines, boxes = make_sudoku(SPARSE)
+    boxes += [(70, 40, 82, 60), (420, 200, 432, 220), (200, 8, 212, 26)]
+    grid = find_grid(draw_page(lines, boxes), np.array(boxes, float))
+    assert grid.shape == (9, 9)
+    assert grid.places[-3:].tolist() == [[-1, -1]] * 3
+
+
+def test_tables_that_are_no_sudokus_leave_out_empty_edges():
+    lines, boxes = make_sudoku(SPARSE)
+    # Rules that go on to the edges of the page: the outer cells are its margins.
+    long = [(0, y, 600, y) if y == bottom else (x, 0, x, 400) for x, y, _, bottom in lines]
+    assert find_grid(draw_page(long, boxes), np.array(boxes, float)).shape == (8, 8)
+    two_each = [np.add(box, (shift, 0, shift, 0)) for box in boxes for shift in (-6, 6)]
+    assert find_grid(draw_page(lines, two_each), np.array(two_each, float)).shape == (8, 8)
