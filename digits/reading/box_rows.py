@@ -36,6 +36,7 @@ MIN_FILLED = 0.25  # share of a row's boxes with a digit
 # this share of the boxes has a digit, or if there are about as many boxes in a row as rows.
 MANY_ROWS, MIN_STACK_FILLED, SQUARE_ROWS, MAX_ROWS = 3, 0.4, 4, 20
 MAX_STACK_WIDTH = 1.6  # digit heights: in a table of single digits, columns are wider
+SAME_EDGE = 0.15  # heights of a row between two edges that are one rule
 STICK_OUT = 0.15  # heights of a row by which the middle of a digit in it is above or below
 # What is so narrow, relative to its height, and so near a side, relative to a box's width, is it.
 WIDEST_SIDE, NEAR_SIDE = 0.4, 0.2
@@ -144,6 +145,21 @@ def locate(rows: list[BoxRow], boxes: np.ndarray) -> np.ndarray:
         here = row.locate((boxes[:, :2] + boxes[:, 2:]) / 2, margin)
         places[here >= 0] = np.stack([np.full(len(here), number), here], axis=1)[here >= 0]
     return places
+
+
+def are_stacked(rows: list[BoxRow]) -> bool:
+    """Tell whether most rows share a rule with another one, as those of a table do."""
+    if len(rows) < MANY_ROWS:
+        return False
+    edges = [(row.sides[:, 1].mean(), row.sides[:, 3].mean()) for row in rows]
+    num_stacked = sum(
+        any(
+            min(abs(bottom - other), abs(top - below)) < SAME_EDGE * (bottom - top)
+            for other, below in edges[:index] + edges[index + 1 :]
+        )
+        for index, (top, bottom) in enumerate(edges)
+    )
+    return num_stacked > len(rows) / 2
 
 
 def are_sides(rows: list[BoxRow], boxes: np.ndarray) -> np.ndarray:

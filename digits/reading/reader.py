@@ -128,8 +128,8 @@ class Reader:
         detected = _name_signs(found[is_sign], is_doubtful[is_sign])
         selected = signs.select(detected, boxes, slope)
         grid = None
-        in_boxes = box_rows.locate(rows, boxes)
-        if (in_boxes[:, 0] < 0).sum() > MIN_BESIDE_BOXES * len(boxes):
+        num_beside = (box_rows.locate(rows, boxes)[:, 0] < 0).sum()
+        if box_rows.are_stacked(rows) or num_beside > MIN_BESIDE_BOXES * len(boxes):
             grid = tables.find_grid(page_rules, boxes, selected.boxes)
         if grid is not None:
             in_words, is_unread = words.find_words(

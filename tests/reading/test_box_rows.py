@@ -138,3 +138,16 @@ def test_a_row_of_boxes_is_one_number_of_its_line():
     sign = np.array([[120, 10, 130, 30]], float)
     lines = layout.make_lines(boxes, ["/"], sign, box_rows=np.append(in_boxes, 0))
     assert lines == [[[0, 1]], [[2, 3, 6, 4]], [[5]]]
+
+
+def test_rows_that_share_their_rules_are_a_table():
+    def make_row(top, height=30):
+        x = np.arange(5) * 20.0
+        return box_rows.BoxRow(
+            np.stack([x, np.full(5, top), x, np.full(5, top + height)], axis=1).astype(float)
+        )
+
+    assert box_rows.are_stacked([make_row(30 * n) for n in range(4)])
+    assert not box_rows.are_stacked([make_row(45 * n) for n in range(4)])
+    assert not box_rows.are_stacked([make_row(30 * n) for n in range(2)])
+    assert not box_rows.are_stacked([])
