@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -195,6 +195,16 @@ def make_headed(rng: np.random.Generator, digits: Digits) -> Sheet:
     return _make_table(rng, digits, cells, num_headings=1)
 
 
+def make_unruled(rng: np.random.Generator, digits: Digits) -> Sheet:
+    """Make a table without rules: numbers line up in columns."""
+    return _make_aligned(rng, digits, has_rules=False)
+
+
+def make_half_ruled(rng: np.random.Generator, digits: Digits) -> Sheet:
+    """Make a table with rules between its rows only."""
+    return _make_aligned(rng, digits, has_rules=True)
+
+
 def make_boxes(rng: np.random.Generator, digits: Digits) -> Sheet:
     """Make a form: rows of boxes with a digit each, some empty, with or without a word before."""
     num_rows, size = int(rng.integers(1, 6)), rng.uniform(24, 46)
@@ -254,6 +264,8 @@ KINDS: dict[str, tuple[int, Callable[[np.random.Generator, Digits], Sheet]]] = {
     "sudoku": (5, make_sudoku),
     "signed": (6, make_signed),
     "words": (7, make_headed),
+    "no rules": (8, make_unruled),
+    "half ruled": (9, make_half_ruled),
 }
 
 
@@ -378,6 +390,55 @@ def _make_table(
     strength = rng.uniform(0.3, 1) if strength is None else strength
     view = _View.random(rng) if view is None else view
     return Sheet(_photograph(rng, ink, rules, size, strength, view), cells, num_headings)
+
+
+def _make_aligned(rng: np.random.Generator, digits: Digits, has_rules: bool) -> Sheet:
+    """Make a table whose columns are aligned, with rules between its rows or without any."""
+    cells = _make_cells(rng, most_columns=6)
+    # Nothing shows an empty row or column.
+    kept = [row for row in cells if any(row)]
+    columns = [column for column in zip(*kept, strict=True) if any(column)]
+    cells = [list(row) for row in zip(*columns, strict=True)]
+    num_rows, num_columns = len(cells), len(cells[0])
+    height, width = np.array(SHAPE) * FILLED / (num_rows, num_columns)
+    size = min(rng.uniform(0.4, 0.75) * height, 0.2 * width, 60)
+    writer = _make_writer(rng, digits, size)
+    top, left = np.array(SHAPE) * TOP_LEFT
+    starts = _align(rng, columns)
+    for row, texts in enumerate(cells):
+        for column, text in enumerate(texts):
+            x = left + (column + 0.5) * width + 0.62 * size * starts[column][row]
+            x += rng.normal(0, 0.15 * size)
+            y = top + (row + 0.5) * height + rng.normal(0, 0.05 * height)
+            writer.write_text(text, np.array([x, y]), np.array([1.0, 0]), 0.08, 0.03)
+    rules = np.zeros(SHAPE, np.float32)
+    if has_rules:
+        ys = SHAPE[0] * (TOP_LEFT + np.arange(num_rows + 1) * FILLED / num_rows)
+        lines = [[(left, y), (left + num_columns * width, y)] for y in ys]
+        rules = marks.draw_lines(SHAPE, lines, rng.uniform(0.6, 3))
+    view, strength = _View.random(rng), rng.uniform(0.3, 1)
+    return Sheet(_photograph(rng, writer.ink, rules, NO_PAPER_RULES, strength, view), cells)
+
+
+def _align(rng: np.random.Generator, columns: Sequence[Sequence[str]]) -> list[list[float]]:
+    """Align texts left, right, in the middle or at their points, a column in one way.
+
+    Returns:
+        Where each text of each column starts, in characters from the middle of the column; the
+        longest are in its middle.
+    """
+    starts = []
+    for texts in columns:
+        moved = {
+            "left": [0.0 for _ in texts],
+            "right": [-float(len(text)) for text in texts],
+            "middle": [-len(text) / 2 for text in texts],
+            "point": [-float(len(text.split(".")[0])) for text in texts],
+        }[str(rng.choice(["left", "right", "middle", "point"]))]
+        ends = [start + len(text) for start, text in zip(moved, texts, strict=True)]
+        middle = (min(moved) + max(ends)) / 2
+        starts.append([start - middle for start in moved])
+    return starts
 
 
 def _make_writer(rng: np.random.Generator, digits: Digits, size: float) -> pages.Writer:
