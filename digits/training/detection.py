@@ -6,11 +6,15 @@ import numpy as np
 
 from digits.keras_quietly import keras
 from digits.networks.detector import BACKGROUND, CELL, LARGEST, SMALLEST, TYPICAL
+from digits.symbols import DIGITS, SYMBOLS
 from digits.training.synthetic import pages, strokes
 from digits.training.synthetic.pages import IGNORED
 
 # Digits up to this share beyond the sizes that are detected may be detected or not.
 MARGIN = 0.27
+# A digit of usual size has about so many cells. Those of a sign that has fewer count more, so that
+# a point counts as much as a digit.
+USUAL_CELLS = 3
 
 
 class SyntheticPages(keras.utils.PyDataset):
@@ -58,7 +62,7 @@ class SyntheticPages(keras.utils.PyDataset):
 
         Returns:
             `(pages, targets)`: float32 of shape (batch, 160, 160, 1), 0 black to 1 white, and
-            float32 of shape (batch, 40, 40, 5) from `make_targets`.
+            float32 of shape (batch, 40, 40, 6) from `make_targets`.
         """
         rng = np.random.default_rng((self.seed, self.epoch, index))
         made = [pages.make_page(rng, self.strokes, self.labels) for _ in range(self.batch_size)]
@@ -92,13 +96,13 @@ def make_targets(
         shape: (height, width) of the page, multiples of 4 pixels.
 
     Returns:
-        float32 array of shape (height / 4, width / 4, 5). Of each cell: class (up to `BACKGROUND`
+        float32 array of shape (height / 4, width / 4, 6). Of each cell: class (up to `BACKGROUND`
         or `IGNORED`); centre of the box from that of the cell, across and down, in 8 pixels;
-        logarithm of its width and height over 24 pixels.
+        logarithm of its width and height over 24 pixels; weight in the loss.
     """
     rows, columns = shape[0] // CELL, shape[1] // CELL
-    targets = np.zeros((rows, columns, 5), np.float32)
-    targets[..., 0] = BACKGROUND
+    targets = np.zeros((rows, columns, 6), np.float32)
+    targets[..., 0], targets[..., 5] = BACKGROUND, 1
     nearest = np.full((rows, columns), np.inf)
     y, x = (np.indices((rows, columns)) + 0.5) * CELL
     for box, label, size, share in zip(boxes, labels, sizes, visible, strict=True):
@@ -119,8 +123,15 @@ def make_targets(
         nearest[core] = distance[core]
         sizes = np.log(np.array([width, height]) / TYPICAL)
         place = np.stack([across[core], down[core]], axis=-1) / (2 * CELL)
+        is_sign = len(DIGITS) <= label < len(SYMBOLS)
+        weight = max(1.0, USUAL_CELLS / max(len(place), 1)) if is_sign else 1.0
         targets[core] = np.column_stack(
-            [np.full(len(place), label), place, np.broadcast_to(sizes, place.shape)]
+            [
+                np.full(len(place), label),
+                place,
+                np.broadcast_to(sizes, place.shape),
+                np.full(len(place), weight),
+            ]
         )
     return targets
 
@@ -129,20 +140,21 @@ def loss(y_true: Any, y_pred: Any) -> Any:
     """Cross-entropy of the classes and absolute error of the boxes, per cell in a digit.
 
     Args:
-        y_true: tensor of shape (batch, rows, columns, 5) from `make_targets`.
-        y_pred: tensor of shape (batch, rows, columns, 15), the detector's outputs.
+        y_true: tensor of shape (batch, rows, columns, 6) from `make_targets`.
+        y_pred: tensor of shape (batch, rows, columns, 30), the detector's outputs.
 
     Returns:
         float32 scalar.
     """
     classes = keras.ops.cast(y_true[..., 0], "int32")
-    used = keras.ops.cast(classes <= BACKGROUND, "float32")
-    in_digit = keras.ops.cast(classes < BACKGROUND, "float32")
+    weights = y_true[..., 5]
+    used = weights * keras.ops.cast(classes <= BACKGROUND, "float32")
+    in_digit = weights * keras.ops.cast(classes < BACKGROUND, "float32")
     entropy = keras.ops.sparse_categorical_crossentropy(
         keras.ops.minimum(classes, BACKGROUND), y_pred[..., : BACKGROUND + 1], from_logits=True
     )
-    box = keras.ops.sum(keras.ops.abs(y_true[..., 1:] - y_pred[..., BACKGROUND + 1 :]), axis=-1)
-    total = keras.ops.sum(entropy * used * (1 + in_digit)) + 0.7 * keras.ops.sum(box * in_digit)
+    box = keras.ops.sum(keras.ops.abs(y_true[..., 1:5] - y_pred[..., BACKGROUND + 1 :]), axis=-1)
+    total = keras.ops.sum(entropy * (used + in_digit)) + 0.7 * keras.ops.sum(box * in_digit)
     return total / (1 + keras.ops.sum(in_digit))
 
 

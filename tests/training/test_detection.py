@@ -13,7 +13,7 @@ def make_logits(targets):
     logits = np.zeros((*classes.shape, NUM_OUTPUTS), np.float32)
     predicted = np.minimum(classes, BACKGROUND)
     np.put_along_axis(logits, predicted[..., None], 20, axis=-1)
-    logits[..., BACKGROUND + 1 :] = targets[..., 1:]
+    logits[..., BACKGROUND + 1 :] = targets[..., 1:5]
     return logits
 
 
@@ -31,7 +31,8 @@ def test_targets_are_the_digit_and_its_box():
     assert in_digit[13:15, 12].all()  # cells of 4 pixels around (50, 56)
     rows, columns = np.nonzero(in_digit)
     for row, column in zip(rows, columns, strict=True):
-        across, down, width, height = targets[row, column, 1:]
+        across, down, width, height, weight = targets[row, column, 1:]
+        assert weight == 1
         assert (column + 0.5) * 4 + 8 * across == pytest.approx(50)
         assert (row + 0.5) * 4 + 8 * down == pytest.approx(56)
         assert 24 * np.exp(width) == pytest.approx(20)
@@ -66,6 +67,20 @@ def test_a_sign_counts_by_the_size_of_the_digits_beside_it():
     for size, classes in ((25, {10, BACKGROUND, 255}), (8, {BACKGROUND}), (80, {BACKGROUND})):
         arguments = point, np.array([10]), np.array([size]), np.ones(1), (160, 160)
         assert set(np.unique(detection.make_targets(*arguments)[..., 0])) == classes
+
+
+def test_a_point_that_is_missed_costs_as_much_as_a_digit():
+    boxes = np.array([[20, 40, 38, 64], [80, 80, 83, 83]])
+    targets = detection.make_targets(
+        boxes, np.array([3, 10]), np.full(2, 24), np.ones(2), (160, 160)
+    )[None]
+    correct, costs = make_logits(targets), []
+    for label in (3, 10):
+        missed = correct.copy()
+        there = targets[..., 0] == label
+        missed[there, label], missed[there, BACKGROUND] = 0, 20
+        costs.append(float(detection.loss(targets, missed)))
+    assert costs[1] == pytest.approx(costs[0], rel=0.4)
 
 
 @pytest.mark.parametrize(("visible", "classes"), [(0.4, {BACKGROUND}), (0.7, {BACKGROUND, 255})])
@@ -107,7 +122,7 @@ def test_synthetic_pages_are_new_each_epoch_and_the_same_for_a_seed(tiny_data):
     pages, targets = one[0]
     assert len(one) == 2
     assert pages.shape == (2, 160, 160, 1)
-    assert targets.shape == (2, 40, 40, 5)
+    assert targets.shape == (2, 40, 40, 6)
     assert (pages == other[0][0]).all()
     assert (pages != one[1][0]).any()
     one.on_epoch_end()

@@ -146,12 +146,52 @@ def test_crossed_out_digits_are_no_digits_any_more(digits):
 def test_texts_are_of_symbols_that_can_be_written(style):
     rng = np.random.default_rng(0)
     made = [texts.compose(rng, style) for _ in range(300)]
-    assert set("".join(made)) <= {*SYMBOLS, *texts.KINDS, " "}
+    assert set("".join(made)) <= {*SYMBOLS, *texts.KINDS, texts.JOINED, texts.PRINTED, " "}
     signs = [text for text in made if set(text) & set(SIGNS)]
     assert (len(signs) > 150) == (style == "signs")
+    with_digits = [text for text in made if set(text) & set(DIGITS)]
+    assert (len(with_digits) > 0) == (style != "words only")
     ones = "".join(texts.compose(rng, "numbers", share_of_ones=0.5) for _ in range(300))
     assert 0.45 < ones.count("1") / len(ones) < 0.65
     assert set(ones) == set(DIGITS)
+
+
+def test_a_page_without_digits_has_ink_at_times_and_never_a_digit(digits):
+    inked = 0
+    for seed in range(60):
+        writer = pages.Writer(np.random.default_rng(seed), 20, *digits, (160, 160))
+        writer.write_no_digits()
+        assert not set(writer.written) & set(range(len(DIGITS)))
+        inked += writer.ink.any()
+    assert 30 < inked < 60
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", [texts.JOINED, texts.PRINTED])
+def test_a_whole_word_is_written_along_its_line(digits, kind, seed):
+    writer = pages.Writer(np.random.default_rng(seed), 20, *digits, (80, 400))
+    length = writer.write_text(
+        kind, np.array([20.0, 40.0]), np.array([1.0, 0.0]), spacing=0, jitter=0
+    )
+    columns = writer.ink.any(axis=0).nonzero()[0]
+    assert not writer.boxes
+    assert columns.min() >= 5
+    assert columns.max() <= 20 + length + 20
+
+
+@pytest.mark.parametrize("name", marks.PRINT_FONTS)
+def test_words_are_printed_in_every_font(name):
+    word = marks.print_word(np.random.default_rng(0), 20, name)
+    assert 8 < word.shape[0] < 30
+    assert word.max() > 0.6
+    assert word[:2].any() and word[:, :2].any()
+
+
+@pytest.mark.parametrize("make", [marks.ring, marks.frame])
+def test_what_is_drawn_around_writing_surrounds_it(make):
+    points = np.array(make(np.random.default_rng(0), np.array([50.0, 30.0]), 40, 20))
+    assert points.min(axis=0) == pytest.approx([30, 20], abs=8)
+    assert points.max(axis=0) == pytest.approx([70, 40], abs=8)
 
 
 def test_lines_are_drawn_at_their_place_with_their_thickness():

@@ -1,12 +1,23 @@
 """Draws what stands on pages beside writing: rules, boxes, circles, crossings-out, scribbles."""
 
+import functools
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 SUPERSAMPLING = 2  # lines are drawn so many times as large and averaged, for smooth edges
+
+# Of printed words: those of matplotlib.
+PRINT_FONTS = (
+    "DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSerif", "DejaVuSerif-Italic",
+    "DejaVuSerif-Bold", "DejaVuSansMono", "STIXGeneral", "STIXGeneralItalic", "STIXGeneralBol",
+    "cmr10", "cmss10", "cmtt10",
+)  # fmt: skip
+# About as often as in English.
+PRINTED_LETTERS = "eeeeetttaaaooiinnssrrhhhlddcumfpgwybvkxjqz"
 
 Point = Sequence[float] | np.ndarray
 
@@ -175,6 +186,37 @@ def joined_letters(rng: np.random.Generator) -> np.ndarray:
     return points + np.array([0, rng.uniform(0, 0.3)])
 
 
+def print_word(rng: np.random.Generator, size: float, font_name: str) -> np.ndarray:
+    """Print a word of random letters; some begin with a capital one, or are all in capitals.
+
+    Args:
+        rng: random generator.
+        size: of the font in pixels.
+        font_name: one of `PRINT_FONTS`.
+
+    Returns:
+        float32 array of shape (height, width), 0 to 1, as large as the word.
+    """
+    letters = rng.choice(list(PRINTED_LETTERS), int(rng.integers(2, 10)))
+    word = "".join(letters)
+    case = rng.random()
+    word = word.upper() if case < 0.1 else word.capitalize() if case < 0.35 else word
+    font = _load_font(font_name, round(SUPERSAMPLING * size))
+    left, top, right, bottom = (int(edge) for edge in font.getbbox(word))
+    width, height = (-(-side // SUPERSAMPLING) for side in (right - left, bottom - top))
+    page, draw = _blank((max(1, height), max(1, width)))
+    draw.text((-left, -top), word, 255, font=font)
+    return _shrink(page, (max(1, height), max(1, width)))
+
+
+@functools.lru_cache(maxsize=300)
+def _load_font(name: str, size: int) -> ImageFont.FreeTypeFont:
+    import matplotlib
+
+    path = Path(matplotlib.get_data_path(), "fonts", "ttf", f"{name}.ttf")
+    return ImageFont.truetype(str(path), size)
+
+
 def zigzag(
     rng: np.random.Generator, middle: np.ndarray, width: float, height: float
 ) -> list[np.ndarray]:
@@ -216,6 +258,28 @@ def ring(
         np.stack([width / 2 * np.cos(angles), height / 2 * np.sin(angles)], axis=1) * drift[:, None]
         + middle
     )
+
+
+def frame(
+    rng: np.random.Generator, middle: np.ndarray, width: float, height: float
+) -> list[np.ndarray]:
+    """Make the points of a box or a diamond drawn by hand around writing.
+
+    Args:
+        rng: random generator.
+        middle: float array of shape (2,), x and y in pixels.
+        width: of the frame in pixels.
+        height: of the frame in pixels.
+
+    Returns:
+        Its points; the ends of the line may miss each other.
+    """
+    if rng.random() < 0.6:
+        corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]]) * 0.5
+    else:
+        corners = np.array([[0, -1], [1, 0], [0, 1], [-1, 0], [0, -1]]) * 0.65
+    corners = corners + rng.normal(0, 0.04, corners.shape)
+    return list(corners * (width, height) + middle)
 
 
 def fibres(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:

@@ -67,17 +67,17 @@ def make_page(
     """
     kind = rng.choice(
         ["lines", "cells", "scattered", "no digits", "giant", "tiny"],
-        p=[0.5, 0.18, 0.1, 0.1, 0.09, 0.03],
+        p=[0.42, 0.22, 0.1, 0.14, 0.09, 0.03],
     )
     size = {"giant": rng.uniform(55, 190), "tiny": rng.uniform(4.5, 7.5)}.get(kind)
     size = size or np.exp(rng.uniform(np.log(10), np.log(46)))
     writer = Writer(rng, size, strokes, labels, shape)
     if kind == "cells":
-        writer.write_cells()
+        writer.write_cells(share_empty=rng.uniform(0, 0.5))
     elif kind == "scattered":
         writer.scatter(int(rng.integers(3, 14)))
     elif kind == "no digits":
-        writer.scatter_others(int(rng.choice([0, int(rng.integers(1, 8))])))
+        writer.write_no_digits()
     else:
         writer.write_lines()
     if rng.random() < 0.15:  # a pen that runs dry
@@ -127,6 +127,8 @@ class Writer:
         sizes: longer side of each digit; for a sign, height of a digit beside it; in pixels.
         visible: share of each one's ink that is on the page.
         pen: width of the strokes in pixels.
+        font: file name of the font of printed words.
+        font_size: of it, in pixels.
         softness: pixels across the edge of a stroke, from no ink to full.
     """
 
@@ -156,9 +158,11 @@ class Writer:
         level = rng.random() < 0.85
         self.slope = np.radians(rng.normal(0, 5) if level else rng.uniform(-42, 42))
         self.turn = self.slope * rng.choice([1, rng.uniform(0.3, 1)])
-        self.style = str(rng.choice(list(texts.STYLES), p=[0.4, 0.22, 0.38]))
+        self.style = str(rng.choice(["numbers", "words", "signs"], p=[0.4, 0.22, 0.38]))
+        self.font = str(rng.choice(marks.PRINT_FONTS))
+        self.font_size = max(5.0, size * rng.uniform(0.8, 1.7))
         self.share_of_ones = rng.choice([0, 0.4], p=[0.88, 0.12])
-        self.share_circled = rng.choice([0, 0.3], p=[0.88, 0.12])
+        self.share_circled = rng.choice([0, 0.3, 0.7], p=[0.84, 0.1, 0.06])
         self.share_crossed_out = rng.choice([0, 0.25], p=[0.93, 0.07])
         self.share_overwritten = rng.choice([0, 0.25], p=[0.93, 0.07])
         self.ink = np.zeros(shape, np.float32)
@@ -250,6 +254,10 @@ class Writer:
         gap = rng.uniform(-0.1, 0.25) if texts.LETTER in text else spacing
         place = 0.0
         for symbol in text:
+            if symbol in (texts.JOINED, texts.PRINTED):
+                make = self._write_joined if symbol == texts.JOINED else self._print_word
+                place += make(start + along * place, along)
+                continue
             if symbol == " ":
                 place += size * rng.uniform(0.1, 0.5)
                 continue
@@ -269,8 +277,12 @@ class Writer:
                 self._cross_out(num_before)
         return place
 
-    def write_cells(self) -> None:
-        """Fill the page with a table, or with boxes for a digit each, some of them empty."""
+    def write_cells(self, share_empty: float) -> None:
+        """Fill the page with a table, or with boxes for a digit each.
+
+        Args:
+            share_empty: share of the cells in which nothing is written.
+        """
         rng, size = self.rng, self.size
         slope = rng.normal(0, 0.03)
         along, down = (
@@ -290,13 +302,24 @@ class Writer:
         thickness = self.pen if rng.random() < 0.3 else rng.uniform(0.5, 2)
         lines = marks.draw_lines(self.shape, grid, thickness)
         np.maximum(self.ink, rng.uniform(0.15, 1) * lines, out=self.ink)
-        share_empty, jitter = rng.uniform(0, 0.5), rng.uniform(0.02, 0.12)
+        if rng.random() < 0.15:  # double rules
+            apart = down * rng.uniform(1.5, 4)
+            np.maximum(
+                self.ink,
+                rng.uniform(0.3, 1)
+                * marks.draw_lines(
+                    self.shape, [[end + apart for end in rule] for rule in grid], thickness
+                ),
+                out=self.ink,
+            )
+        jitter = rng.uniform(0.02, 0.12)
         for row in rng.permutation(rows):
             for column in columns:
                 if rng.random() < share_empty or len(self.boxes) >= MAX_SYMBOLS:
                     continue
                 if one_each:
-                    text = str(rng.integers(10))
+                    has_digits = self.style != "words only"
+                    text = str(rng.integers(10)) if has_digits else texts.LETTER
                 else:
                     text = texts.compose(rng, self.style, self.share_of_ones).replace(" ", "")
                     text = text[: max(1, int(pitch / size / 0.6))]
@@ -317,6 +340,18 @@ class Writer:
                 height = self.size * np.exp(self.rng.normal(0, 0.2))
                 self.write(kind, x, y, height, self.slope + self.rng.normal(0, 0.12))
 
+    def write_no_digits(self) -> None:
+        """Write words, an empty form, or a few letters and signs that are not read, or nothing."""
+        kind = self.rng.choice(["nothing", "others", "words", "cells"], p=[0.25, 0.3, 0.3, 0.15])
+        if kind == "others":
+            self.scatter_others(int(self.rng.integers(1, 8)))
+        elif kind == "words":
+            self.style = "words only"
+            self.write_lines()
+        elif kind == "cells":
+            self.style = "words only"
+            self.write_cells(share_empty=self.rng.choice([1.0, self.rng.uniform(0.5, 1)]))
+
     def scatter_others(self, count: int) -> None:
         """Write `count` signs that are not read, and letters, anywhere and at any angle."""
         for _ in range(count):
@@ -331,8 +366,30 @@ class Writer:
         size = max(0.7 * self.size, height)
         around = self.rng.uniform(1.15, 1.7) * np.array([width + 0.35 * size, size + 0.1 * width])
         middle = np.array([left + right, top + bottom]) / 2 + self.rng.normal(0, 0.05 * size, 2)
-        ring = marks.ring(self.rng, middle, *around)
+        if self.rng.random() < 0.8:
+            ring = marks.ring(self.rng, middle, *around)
+        else:
+            ring = marks.frame(self.rng, middle, *around)
         np.maximum(self.ink, marks.draw_lines(self.shape, [ring], self.pen), out=self.ink)
+
+    def _write_joined(self, start: np.ndarray, along: np.ndarray) -> float:
+        """Write a word in joined handwriting from a point on; returns its length in pixels."""
+        word = marks.joined_letters(self.rng) * self.size * self.rng.uniform(0.8, 1.2)
+        base = start + np.array([-along[1], along[0]]) * 0.5 * self.size
+        points = base + word[:, :1] * along + word[:, 1:] * [-along[1], along[0]]
+        np.maximum(self.ink, marks.draw_lines(self.shape, [points], self.pen), out=self.ink)
+        return float(word[:, 0].max())
+
+    def _print_word(self, start: np.ndarray, along: np.ndarray) -> float:
+        """Print a word from a point on; returns its length in pixels."""
+        word = marks.print_word(self.rng, self.font_size, self.font)
+        angle = math.degrees(math.atan2(-along[1], along[0]))
+        tile = Image.fromarray((255 * word).astype(np.uint8)).rotate(
+            angle, Image.Resampling.BILINEAR, expand=True
+        )
+        x, y = start + along * word.shape[1] / 2 - np.array(tile.size) / 2
+        _paste(self.ink, np.asarray(tile, np.float32) / 255, round(x), round(y))
+        return float(word.shape[1])
 
     def _cross_out(self, first: int) -> None:
         """Cross out what was written: under a zigzag it is gone, under a line perhaps not."""
@@ -372,6 +429,16 @@ class Writer:
         ink *= np.float32(-scale / STEPS_PER_PIXEL / self.softness)
         ink += np.float32(0.5 + self.pen / 2 / self.softness)
         return np.clip(ink, 0, 1, out=ink)
+
+
+def _paste(ink, tile, left, top):
+    """Draw a tile of ink, its corner at (left, top), as far as it lies on the page."""
+    height, width = tile.shape
+    rows = slice(max(0, top), max(0, top + height))
+    columns = slice(max(0, left), max(0, left + width))
+    there = ink[rows, columns]
+    part = tile[max(0, -top) :, max(0, -left) :][: there.shape[0], : there.shape[1]]
+    np.maximum(there, part, out=there)
 
 
 def _surround(boxes):

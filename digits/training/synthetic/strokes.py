@@ -118,8 +118,10 @@ def _draw_sign(sign, rng):
     middle = SIDE / 2
 
     def dot(x, y):
-        long = rng.uniform(0, 3.5)
-        return [(x, y), (x + rng.normal(0, 0.4) * long, y + long)]
+        # Dots are bolder than strokes: the pen rests on them, or makes a small circle.
+        long, bold = rng.uniform(0, 3.5), rng.uniform(0, 2.5)
+        end = (x + rng.normal(0, 0.4) * long, y + long)
+        return [(x, y), end, (x + bold, y), (x + bold, y + bold), (x, y + bold), (x, y)]
 
     def dash(y, shortest, longest):
         half = rng.uniform(shortest, longest) / 2

@@ -10,6 +10,8 @@ from digits.symbols import DIGITS
 # that is not read; and how `strokes` names these kinds.
 LETTER, LOOKALIKE, OTHER = "a", "o", "#"
 KINDS = {LETTER: "letters", LOOKALIKE: "lookalikes", OTHER: "others"}
+# Stand for a whole word: in joined handwriting, and printed.
+JOINED, PRINTED = "~", "|"
 # Shares of the kinds of text on a page, by what kind of page it is.
 STYLES = {
     "numbers": {"number": 1.0},
@@ -18,6 +20,7 @@ STYLES = {
         "number": 0.25, "decimal": 0.2, "negative": 0.1, "date": 0.09, "time": 0.07,
         "percent": 0.05, "sum": 0.18, "brackets": 0.03, "dash": 0.01, "word": 0.02,
     },
+    "words only": {"word": 1.0},
 }  # fmt: skip
 
 
@@ -30,7 +33,8 @@ def compose(rng: np.random.Generator, style: str, share_of_ones: float = 0.0) ->
         share_of_ones: share of the digits that are made 1s, in addition to those that are anyway.
 
     Returns:
-        Of `symbols.SYMBOLS`, the keys of `KINDS`, and blanks for somewhat wider gaps.
+        Of `symbols.SYMBOLS`, the keys of `KINDS`, and blanks for somewhat wider gaps; or `JOINED`
+        or `PRINTED`.
     """
     kinds = STYLES[style]
     kind = rng.choice(list(kinds), p=list(kinds.values()))
@@ -57,6 +61,9 @@ def _make_date(rng, number):
 
 
 def _make_word(rng, number):
+    chosen = rng.random()
+    if chosen < 0.55:
+        return JOINED if chosen < 0.25 else PRINTED
     # Alone, a letter that looks like a digit is one as much as the other.
     letters = np.where(rng.random(int(rng.integers(1, 9))) < 0.3, LOOKALIKE, LETTER)
     return LETTER + "".join(letters[1:])
