@@ -10,7 +10,7 @@ import numpy as np
 
 from digits.mnist import NUM_CLASSES
 from digits.networks import Classifier, Detections, Detector, load_classifier, load_detector
-from digits.reading import inks, layout, signs, tables
+from digits.reading import alignment, inks, layout, signs, tables
 from digits.reading.detect import select_written
 from digits.reading.documents import load_photo
 from digits.reading.enlarge import enlarge
@@ -118,9 +118,14 @@ class Reader:
         selected = signs.select(detected, boxes, slope)
         symbols: list[Digit | Sign] = [*digits]
         symbols += _make_signs(selected, to_photo(selected.boxes))
+        texts = selected.texts.tolist()
         grid = tables.find_grid(page_rules, boxes, selected.boxes)
         places = None if grid is None else grid.places
-        lines = layout.make_lines(boxes, selected.texts.tolist(), selected.boxes, slope, places)
+        lines = layout.make_lines(boxes, texts, selected.boxes, slope, places)
+        if grid is None:
+            grid = alignment.find_aligned(boxes, texts, selected.boxes, lines, slope)
+            if grid is not None:
+                lines = layout.make_lines(boxes, texts, selected.boxes, slope, grid.places)
         parts = [[(_make_part(part, symbols), part[0]) for part in line] for line in lines]
         made = tuple(Line(tuple(part for part, _ in line)) for line in parts)
         table = None
@@ -223,6 +228,7 @@ def _make_table(
     return Table(
         tuple(tuple(made.get((row, column)) for column in range(columns)) for row in range(rows)),
         tuple(tuple(rule) for rule in rules.tolist()),
+        grid.is_ruled,
     )
 
 

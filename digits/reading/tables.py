@@ -30,11 +30,13 @@ class Grid:
             the table.
         shape: number of rows and of columns.
         rules: between them, in pixels of the page.
+        is_ruled: whether they are drawn on it, rather than between numbers that line up.
     """
 
     places: np.ndarray
     shape: tuple[int, int]
     rules: Rules
+    is_ruled: bool = True
 
 
 def are_sides_of_boxes(rules: Rules, boxes: np.ndarray) -> np.ndarray:
