@@ -102,6 +102,9 @@ def make_sheet(
     cells = [[make_text(rng) for _ in range(num_columns)] for _ in range(num_rows)]
     for row, column in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
         cells[row][column] = str(rng.integers(1, 100))
+    if kind != "ruled":  # nothing shows an empty row or column
+        cells = [texts for texts in cells if any(texts)]
+        cells = [list(t) for t in zip(*(t for t in zip(*cells, strict=True) if any(t)), strict=True)]
     starts = None if kind == "ruled" else align(rng, cells)
     for row, texts in enumerate(cells):
         for column, text in enumerate(texts):

@@ -16,17 +16,23 @@ from digits.reading.tables import Grid, measure_digit_height
 # that lines of sums, telephone numbers and dates, with blanks of at most about 1, are no columns.
 TYPICAL_GAP = 1.25  # median between the numbers of two columns; no number has a wider gap inside
 MIN_CHANNEL = 0.4  # width that is free in all rows between two columns
-MAX_CROSSING = 0.1  # share of rows, such as a heading, that reach from one column into the next
+MAX_CROSSING = 0.17  # share of rows, such as a heading, that reach from one column into the next
+FARTHEST_CROSSING = 0.6  # of a number that is still in the former column
 LEANS = (0, -3, 3, -6, 6, -9, 9)  # degrees by which columns lean, as in perspective
 # Share of the numbers whose left or right edge, middle or point is as near to their column's.
 MIN_ALIGNED, OFF_COLUMN = 0.7, 0.75
-MAX_OFF_ROW = 0.35  # median distance of numbers from the middle of their row
-SAME_ROW = 0.7  # between the middles of two parts of a row
+# Numbers of one row are written higher and lower, the more so the further apart rows are. In shares
+# of the distance between rows: parts of one row, and the median step between neighbours in a row;
+# the latter may also be so many digit heights.
+SAME_ROW, MAX_STEP, MIN_STEP = 0.45, 0.2, 0.35
+MAX_OVERLAP = 0.3  # of two numbers in a row
+SPLIT = 0.3  # wider gaps inside what `make_lines` takes for a number may be between two columns
+MIN_RATIO = 2.0  # of the median gap between columns to nearly all inside numbers
 MIN_ROWS, MIN_COLUMNS = 3, 2
 MIN_ROWS_IF_WIDE, WIDE = 2, 4  # two rows do if there are so many columns
 MIN_CELLS = 5
 MIN_FILLED = 0.6  # share of the cells
-MIN_ROWS_FILLED = 0.6  # share of the rows with numbers in two columns
+MIN_ROWS_FILLED = 0.5  # share of the rows with numbers in two columns
 MIN_INSIDE = 0.7  # share of the page's digits that are in the table
 MAX_CROWDED = 0.1  # share of the cells with more than one number
 MAX_OPERATORS = 0.2  # share of the pairs of neighbours in a row with an operator between them
@@ -42,18 +48,21 @@ class _Units:
     Attributes:
         indices: of the symbols of each number.
         boxes: float array of shape (n, 4): left, top, right, bottom.
-        points: float array of shape (n,): x of the decimal point, of the right edge if none.
+        points: float array of shape (n,): x of the decimal point, infinite if none.
         rows: integers of shape (n,), counted from the top.
+        parts: integers of shape (n,): which part of the lines it is, or a piece of.
     """
 
     indices: list[list[int]]
     boxes: np.ndarray
     points: np.ndarray
     rows: np.ndarray
+    parts: np.ndarray
 
     def __getitem__(self, kept: np.ndarray) -> _Units:
         indices = [self.indices[index] for index in np.flatnonzero(kept)]
-        return _Units(indices, self.boxes[kept], self.points[kept], self.rows[kept])
+        values = (self.boxes, self.points, self.rows, self.parts)
+        return _Units(indices, *(value[kept] for value in values))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -97,9 +106,13 @@ def find_aligned(
         return None
     unit = measure_digit_height(boxes)
     both = np.concatenate([boxes, sign_boxes])
-    level = _turn(both, slope) / unit
     all_texts = [""] * len(boxes) + list(texts)
-    units = _make_units(boxes, level, all_texts, lines, slope)
+    # The slope of digits that are far apart is uncertain; their rows tell it better.
+    for _ in range(3):
+        level = _turn(both, slope) / unit
+        units = _make_units(level, all_texts, lines)
+        turn = _measure_turn(units)
+        slope += turn
     count = int(units.rows.max()) + 1
     for trimmed in range(MAX_TRIMMED + 1):
         for top in range(trimmed + 1):
@@ -129,55 +142,75 @@ def _turn(boxes: np.ndarray, angle: float) -> np.ndarray:
     return np.concatenate([middles - sizes / 2, middles + sizes / 2], axis=1)
 
 
-def _make_units(
-    boxes: np.ndarray, level: np.ndarray, texts: list[str], lines: layout.Lines, slope: float
-) -> _Units:
-    """Take the numbers of lines, split where their digits are far apart, and put them in rows."""
-    row_of = np.zeros(len(boxes), int)
-    for row, members in enumerate(_merge_rows(layout.group_rows(boxes, slope), level)):
-        row_of[members] = row
-    indices, rows = [], []
-    for part in itertools.chain(*lines):
+def _make_units(level: np.ndarray, texts: list[str], lines: layout.Lines) -> _Units:
+    """Take the numbers of lines, split where their digits are apart, and put them in rows."""
+    indices, parts = [], []
+    for number, part in enumerate(itertools.chain(*lines)):
         pieces = [[part[0]]]
         for one, other in itertools.pairwise(part):
-            if level[other, 0] - level[one, 2] > TYPICAL_GAP:
+            if level[other, 0] - level[one, 2] > SPLIT:
                 pieces.append([])
             pieces[-1].append(other)
         for piece in pieces:
-            digits = [index for index in piece if not texts[index]]
-            if digits:
+            if any(not texts[index] for index in piece):
                 indices.append(piece)
-                rows.append(row_of[digits[0]])
-    ends = [
-        [*level[piece, :2].min(axis=0), *level[piece, 2:].max(axis=0)] for piece in indices
-    ]
+                parts.append(number)
+    ends = np.array(
+        [[*level[piece, :2].min(axis=0), *level[piece, 2:].max(axis=0)] for piece in indices]
+    )
     points = [
-        next((level[index, 0] for index in piece if texts[index] in (".", ",")), end[2])
-        for piece, end in zip(indices, ends, strict=True)
+        next((level[index, 0] for index in piece if texts[index] in (".", ",")), np.inf)
+        for piece in indices
     ]
-    ranked = np.unique(rows, return_inverse=True)[1]
-    return _Units(indices, np.array(ends), np.array(points), ranked)
+    return _Units(indices, ends, np.array(points), _number_rows(ends), np.array(parts))
 
 
-def _merge_rows(rows: list[list[int]], level: np.ndarray) -> list[list[int]]:
-    """Merge rows that are at about the same height, and do not overlap."""
-    middles = level[:, [1, 3]].mean(axis=1)
+def _number_rows(boxes: np.ndarray) -> np.ndarray:
+    """Number the rows of numbers, as `layout.group_rows`, but numbers may wander more."""
+    heights = boxes[:, 3] - boxes[:, 1]
+    squares = boxes.copy()  # so that wide numbers are as high as digits
+    middles = boxes[:, [0, 2]].mean(axis=1)
+    squares[:, 0], squares[:, 2] = middles - heights / 2, middles + heights / 2
+    down = boxes[:, [1, 3]].mean(axis=1)
+    limit = SAME_ROW * _measure_pitch(boxes)
     merged: list[list[int]] = []
-    for row in rows:
+    for row in layout.group_rows(squares, 0.0):
         if merged:
-            near = middles[row].mean() - middles[merged[-1]].mean() < SAME_ROW
-            apart = np.maximum(level[row, None, 0], level[merged[-1], 0]) - np.minimum(
-                level[row, None, 2], level[merged[-1], 2]
+            last = merged[-1]
+            overlaps = np.minimum(boxes[row, None, 2], boxes[last, 2]) - np.maximum(
+                boxes[row, None, 0], boxes[last, 0]
             )
-            if near and apart.min() > 0:
-                merged[-1] = merged[-1] + row
+            if down[row].mean() - down[last].mean() < limit and overlaps.max() < MAX_OVERLAP:
+                merged[-1] = last + row
                 continue
         merged.append(row)
-    return merged
+    rows = np.zeros(len(boxes), int)
+    for number, row in enumerate(merged):
+        rows[row] = number
+    return rows
+
+
+def _measure_pitch(boxes: np.ndarray) -> float:
+    """Median distance of numbers from the nearest one below them; 1 if none is below another."""
+    down = boxes[:, [1, 3]].mean(axis=1)
+    overlaps = np.minimum(boxes[:, None, 2], boxes[:, 2]) > np.maximum(boxes[:, None, 0], boxes[:, 0])
+    steps = np.where(overlaps, down - down[:, None], np.inf)
+    steps[steps < 0.7] = np.inf
+    nearest = steps.min(axis=1)
+    return float(np.median(nearest[np.isfinite(nearest)])) if np.isfinite(nearest).any() else 1.0
+
+
+def _measure_turn(units: _Units) -> float:
+    """By how much rows still slant, in radians: the slope that fits all of them best."""
+    middles = units.boxes.reshape(-1, 2, 2).mean(axis=1)
+    counts = np.bincount(units.rows)
+    means = np.stack([np.bincount(units.rows, axis) / counts for axis in middles.T], axis=1)
+    across, down = (middles - means[units.rows]).T
+    return float(np.arctan((across * down).sum() / max((across**2).sum(), 1e-9)))
 
 
 def _choose_columns(units: _Units) -> _Columns | None:
-    """Choose the columns with the widest space between them, of those with enough evidence."""
+    """Choose the most columns for which there is enough evidence, with the widest space between."""
     num_rows = len(np.unique(units.rows))
     best = None
     for crossing in sorted({0, int(MAX_CROSSING * num_rows)}):
@@ -186,11 +219,9 @@ def _choose_columns(units: _Units) -> _Columns | None:
             if columns is None or not _is_table(units, columns):
                 continue
             # A lean must widen the space clearly.
-            score = len(columns.borders), columns.channel - 0.03 * abs(lean)
+            score = len(columns.borders), -crossing, columns.channel - 0.03 * abs(lean)
             if best is None or score > best[0]:
                 best = score, columns
-        if best:
-            break
     return best[1] if best else None
 
 
@@ -218,10 +249,11 @@ def _find_columns(units: _Units, crossing: int, shear: float) -> _Columns | None
         return None
     ordered = np.array(kept)
     borders = (ordered[:-1, 1] + ordered[1:, 0]) / 2
-    first = (boxes[:, :1] > borders).sum(axis=1)
-    last = (boxes[:, 2:3] > borders).sum(axis=1)
+    first = (boxes[:, :1] + FARTHEST_CROSSING > borders).sum(axis=1)
+    last = (boxes[:, 2:3] - FARTHEST_CROSSING > borders).sum(axis=1)
+    middle = (boxes[:, [0, 2]].mean(axis=1)[:, None] > borders).sum(axis=1)
     channel = float((ordered[1:, 0] - ordered[:-1, 1]).min())
-    return _Columns(borders, shear, np.where(first == last, first, -1), channel)
+    return _Columns(borders, shear, np.where(first >= last, middle, -1), channel)
 
 
 def _measure_gap(rows: np.ndarray, boxes: np.ndarray, border: float) -> float:
@@ -240,42 +272,71 @@ def _measure_gap(rows: np.ndarray, boxes: np.ndarray, border: float) -> float:
 def _is_table(units: _Units, columns: _Columns) -> bool:
     """Whether there is enough evidence that columns are those of a table."""
     inside = columns.columns >= 0
-    cells, counts = np.unique(
-        np.stack([units.rows[inside], columns.columns[inside]], axis=1), axis=0, return_counts=True
-    )
+    kept, column = units[inside], columns.columns[inside]
+    places = np.stack([kept.rows, column], axis=1)
+    cells, cell = np.unique(places, axis=0, return_inverse=True)
+    cell = cell.ravel()
     num_columns = len(columns.borders) + 1
     rows, filled = np.unique(cells[:, 0], return_counts=True)
     least = MIN_ROWS_IF_WIDE if num_columns >= WIDE else MIN_ROWS
+    if (
+        len(cells) < MIN_CELLS
+        or len(rows) < least
+        or len(cells) < MIN_FILLED * len(rows) * num_columns
+        or (filled > 1).mean() < MIN_ROWS_FILLED
+        or len(np.unique(cells[:, 1])) < num_columns
+    ):
+        return False
+    numbers = np.unique(np.stack([cell, kept.parts], axis=1), axis=0)[:, 0]
+    boxes = np.stack(
+        [np.full(len(cells), start) for start in (np.inf, np.inf, -np.inf, -np.inf)], axis=1
+    )
+    np.minimum.at(boxes, (cell, slice(0, 2)), kept.boxes[:, :2])
+    np.maximum.at(boxes, (cell, slice(2, 4)), kept.boxes[:, 2:])
+    points = np.full(len(cells), np.inf)
+    np.minimum.at(points, cell, kept.points)
+    points = np.where(np.isfinite(points), points, boxes[:, 2])
+    shift = columns.shear * boxes[:, [1, 3]].mean(axis=1)
+    edges = boxes[:, 0] - shift, boxes[:, 2] - shift, points - shift
     return bool(
-        len(cells) >= MIN_CELLS
-        and len(rows) >= least
-        and len(cells) >= MIN_FILLED * len(rows) * num_columns
-        and (filled > 1).mean() >= MIN_ROWS_FILLED
-        and (counts > 1).mean() <= MAX_CROWDED
-        and _measure_aligned(units[inside], columns.columns[inside], columns.shear) >= MIN_ALIGNED
-        and _measure_off_row(units[inside]) <= MAX_OFF_ROW
+        (np.bincount(numbers) > 1).mean() <= MAX_CROWDED
+        and _measure_ratio(kept, cell) >= MIN_RATIO
+        and _measure_aligned(cells[:, 1], *edges) >= MIN_ALIGNED
+        and _measure_step(boxes, cells[:, 0]) <= max(MIN_STEP, MAX_STEP * _measure_pitch(boxes))
     )
 
 
-def _measure_aligned(units: _Units, columns: np.ndarray, shear: float) -> float:
-    """Share of the numbers that are where most of their column are."""
-    shift = shear * units.boxes[:, [1, 3]].mean(axis=1)
-    left, right = units.boxes[:, 0] - shift, units.boxes[:, 2] - shift
+def _measure_ratio(units: _Units, cells: np.ndarray) -> float:
+    """Median gap between the numbers of two columns, to nearly all between digits in a cell."""
+    order = np.lexsort((units.boxes[:, 0], units.rows))
+    gaps = units.boxes[order[1:], 0] - units.boxes[order[:-1], 2]
+    is_beside = np.diff(units.rows[order]) == 0
+    is_same = np.diff(cells[order]) == 0
+    inside, between = gaps[is_beside & is_same], gaps[is_beside & ~is_same]
+    inside = np.append(np.full(len(cells) - len(inside), 0.0), inside)
+    widest = max(float(np.quantile(inside, 0.95)), 0.1)
+    return float(np.median(between)) / widest if len(between) else 0.0
+
+
+def _measure_aligned(
+    columns: np.ndarray, left: np.ndarray, right: np.ndarray, points: np.ndarray
+) -> float:
+    """Share of the cells that are where most of their column are."""
     aligned = 0
     for column in np.unique(columns):
         here = columns == column
         aligned += max(
             (abs(places[here] - np.median(places[here])) < OFF_COLUMN).sum()
-            for places in (left, right, (left + right) / 2, units.points - shift)
+            for places in (left, right, (left + right) / 2, points)
         )
     return aligned / len(columns)
 
 
-def _measure_off_row(units: _Units) -> float:
-    """Median over the numbers of how far each is above or below the one beside it."""
-    middles = units.boxes[:, [1, 3]].mean(axis=1)
-    order = np.lexsort((units.boxes[:, 0], units.rows))
-    steps = abs(np.diff(middles[order]))[np.diff(units.rows[order]) == 0]
+def _measure_step(boxes: np.ndarray, rows: np.ndarray) -> float:
+    """Median of how far numbers are above or below the one beside them."""
+    middles = boxes[:, [1, 3]].mean(axis=1)
+    order = np.lexsort((boxes[:, 0], rows))
+    steps = abs(np.diff(middles[order]))[np.diff(rows[order]) == 0]
     return float(np.median(steps)) if len(steps) else 0.0
 
 
