@@ -73,7 +73,13 @@ def main(argv: list[str] | None = None) -> None:
         f"no table found on {missed}"
     )
     if args.results_file:
-        result = {"kind": args.kind, "sheets": SHEETS, "cells": true, "right": right, "filled": found}
+        result = {
+            "kind": args.kind,
+            "sheets": SHEETS,
+            "cells": true,
+            "right": right,
+            "filled": found,
+        }
         files.write_json(args.results_file, result | {"without_table": missed})
         print(f"Wrote {args.results_file}")
 
@@ -104,7 +110,9 @@ def make_sheet(
         cells[row][column] = str(rng.integers(1, 100))
     if kind != "ruled":  # nothing shows an empty row or column
         cells = [texts for texts in cells if any(texts)]
-        cells = [list(t) for t in zip(*(t for t in zip(*cells, strict=True) if any(t)), strict=True)]
+        cells = [
+            list(t) for t in zip(*(t for t in zip(*cells, strict=True) if any(t)), strict=True)
+        ]
     starts = None if kind == "ruled" else align(rng, cells)
     for row, texts in enumerate(cells):
         for column, text in enumerate(texts):

@@ -136,9 +136,7 @@ def find_aligned(
 def _turn(boxes: np.ndarray, angle: float) -> np.ndarray:
     """Boxes of the same sizes, their middles turned about the origin against that angle."""
     middles, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
-    middles = middles @ np.array(
-        [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
-    )
+    middles = middles @ np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     return np.concatenate([middles - sizes / 2, middles + sizes / 2], axis=1)
 
 
@@ -193,7 +191,9 @@ def _number_rows(boxes: np.ndarray) -> np.ndarray:
 def _measure_pitch(boxes: np.ndarray) -> float:
     """Median distance of numbers from the nearest one below them; 1 if none is below another."""
     down = boxes[:, [1, 3]].mean(axis=1)
-    overlaps = np.minimum(boxes[:, None, 2], boxes[:, 2]) > np.maximum(boxes[:, None, 0], boxes[:, 0])
+    overlaps = np.minimum(boxes[:, None, 2], boxes[:, 2]) > np.maximum(
+        boxes[:, None, 0], boxes[:, 0]
+    )
     steps = np.where(overlaps, down - down[:, None], np.inf)
     steps[steps < 0.7] = np.inf
     nearest = steps.min(axis=1)
@@ -291,8 +291,8 @@ def _is_table(units: _Units, columns: _Columns) -> bool:
     boxes = np.stack(
         [np.full(len(cells), start) for start in (np.inf, np.inf, -np.inf, -np.inf)], axis=1
     )
-    np.minimum.at(boxes, (cell, slice(0, 2)), kept.boxes[:, :2])
-    np.maximum.at(boxes, (cell, slice(2, 4)), kept.boxes[:, 2:])
+    np.minimum.at(boxes[:, :2], cell, kept.boxes[:, :2])
+    np.maximum.at(boxes[:, 2:], cell, kept.boxes[:, 2:])
     points = np.full(len(cells), np.inf)
     np.minimum.at(points, cell, kept.points)
     points = np.where(np.isfinite(points), points, boxes[:, 2])
@@ -357,7 +357,11 @@ def _count_operators(
             pairs += 1
             top, bottom = min(one[1], other[1]), max(one[3], other[3])
             for index, (x, y) in zip(lone, middles, strict=True):
-                if one[2] < x < other[0] and top <= y <= bottom and texts[index] not in NO_OPERATORS:
+                if (
+                    one[2] < x < other[0]
+                    and top <= y <= bottom
+                    and texts[index] not in NO_OPERATORS
+                ):
                     gaps = level[index, 0] - one[2], other[0] - level[index, 2]
                     if texts[index] != "-" or min(gaps) < NEAR_DASH:
                         operators += 1

@@ -32,6 +32,9 @@ SURE = 0.8
 # Share of the signs in a detection's probabilities: it is a sign from the first on, and between the
 # other two it is not sure, whichever it is.
 SIGN_SHARE, DOUBTFUL_SHARES = 0.5, (0.25, 0.75)
+# A table without rules is one if it has so many times the filled cells of the table with rules: a
+# single rule, the edge of the paper or a column of 1s, makes a poor table.
+MORE_FILLED = 1.3
 TURNS = (0, 90, 180, 270)  # degrees anticlockwise by which a photo may be turned
 
 
@@ -120,12 +123,12 @@ class Reader:
         symbols += _make_signs(selected, to_photo(selected.boxes))
         texts = selected.texts.tolist()
         grid = tables.find_grid(page_rules, boxes, selected.boxes)
-        places = None if grid is None else grid.places
-        lines = layout.make_lines(boxes, texts, selected.boxes, slope, places)
-        if grid is None:
-            grid = alignment.find_aligned(boxes, texts, selected.boxes, lines, slope)
-            if grid is not None:
-                lines = layout.make_lines(boxes, texts, selected.boxes, slope, grid.places)
+        lines = layout.make_lines(boxes, texts, selected.boxes, slope)
+        aligned = alignment.find_aligned(boxes, texts, selected.boxes, lines, slope)
+        if aligned is not None and _has_more_cells(aligned, grid, len(boxes)):
+            grid = aligned
+        if grid is not None:
+            lines = layout.make_lines(boxes, texts, selected.boxes, slope, grid.places)
         parts = [[(_make_part(part, symbols), part[0]) for part in line] for line in lines]
         made = tuple(Line(tuple(part for part, _ in line)) for line in parts)
         table = None
@@ -204,6 +207,13 @@ def _make_signs(selected: signs.Signs, photo_boxes: np.ndarray) -> list[Sign]:
         )
         for index in range(len(selected))
     ]
+
+
+def _has_more_cells(aligned: tables.Grid, ruled: tables.Grid | None, num_digits: int) -> bool:
+    """Whether the numbers that line up are clearly more of a table than those between rules."""
+    if ruled is None:
+        return True
+    return aligned.count_filled(num_digits) > MORE_FILLED * ruled.count_filled(num_digits)
 
 
 def _make_table(

@@ -38,6 +38,11 @@ class Grid:
     rules: Rules
     is_ruled: bool = True
 
+    def count_filled(self, num_digits: int) -> int:
+        """Count the cells with a digit, of which there are so many before the signs."""
+        places = self.places[:num_digits]
+        return len(np.unique(places[places[:, 0] >= 0], axis=0))
+
 
 def are_sides_of_boxes(rules: Rules, boxes: np.ndarray) -> np.ndarray:
     """Tell which detections are no digits but the sides of boxes on a form.
