@@ -1,6 +1,6 @@
 """Measures how many cells of tables are read right.
 
-    python -m benchmarks.tables [--kind ruled|"no rules"|"horizontal rules only"] [--results-file FILE]
+    python -m benchmarks.tables [--kind KIND] [--results-file FILE]
 
 The sheets are written with the 5,000 digits held out for validation, by the generator that the
 detector was trained on; their rules are drawn here: thin and thick, faint and dark, broken, double,
@@ -68,7 +68,8 @@ def main(argv: list[str] | None = None) -> None:
     missed = sum(found == 0 for _, _, found in counts)
     low, high = wilson_interval(right, true)
     print(
-        f"{SHEETS} sheets ({args.kind}) with {detector.path}: {right:,} of {true:,} filled cells right "
+        f"{SHEETS} sheets ({args.kind}) with {detector.path}: "
+        f"{right:,} of {true:,} filled cells right "
         f"({right / true:.1%}, 95% interval {low:.1%} to {high:.1%}), {found:,} filled in all; "
         f"no table found on {missed}"
     )

@@ -20,20 +20,22 @@ MAX_CROSSING = 0.17  # share of rows, such as a heading, that reach from one col
 FARTHEST_CROSSING = 0.6  # of a number that is still in the former column
 LEANS = (0, -3, 3, -6, 6, -9, 9)  # degrees by which columns lean, as in perspective
 # Share of the numbers whose left or right edge, middle or point is as near to their column's.
-MIN_ALIGNED, OFF_COLUMN = 0.7, 0.75
+MIN_ALIGNED, OFF_COLUMN = 0.75, 0.75
 # Numbers of one row are written higher and lower, the more so the further apart rows are. In shares
 # of the distance between rows: parts of one row, and the median step between neighbours in a row;
-# the latter may also be so many digit heights.
-SAME_ROW, MAX_STEP, MIN_STEP = 0.45, 0.2, 0.35
+# the latter is limited to so many digit heights.
+SAME_ROW, MAX_STEP, STEPS = 0.45, 0.2, (0.35, 0.5)
 MAX_OVERLAP = 0.3  # of two numbers in a row
 SPLIT = 0.3  # wider gaps inside what `make_lines` takes for a number may be between two columns
 MIN_RATIO = 2.0  # of the median gap between columns to nearly all inside numbers
+MIN_TURN = 0.003  # radians; 0.1 digit heights over the width of a usual page
 MIN_ROWS, MIN_COLUMNS = 3, 2
 MIN_ROWS_IF_WIDE, WIDE = 2, 4  # two rows do if there are so many columns
 MIN_CELLS = 5
 MIN_FILLED = 0.6  # share of the cells
 MIN_ROWS_FILLED = 0.5  # share of the rows with numbers in two columns
 MIN_INSIDE = 0.7  # share of the page's digits that are in the table
+MIN_PLACED = 0.85  # share of the digits in its rows that are in one column
 MAX_CROWDED = 0.1  # share of the cells with more than one number
 MAX_OPERATORS = 0.2  # share of the pairs of neighbours in a row with an operator between them
 MAX_TRIMMED = 3  # rows above and below the table that are none of it
@@ -51,6 +53,7 @@ class _Units:
         points: float array of shape (n,): x of the decimal point, infinite if none.
         rows: integers of shape (n,), counted from the top.
         parts: integers of shape (n,): which part of the lines it is, or a piece of.
+        pitch: distance between rows.
     """
 
     indices: list[list[int]]
@@ -58,11 +61,18 @@ class _Units:
     points: np.ndarray
     rows: np.ndarray
     parts: np.ndarray
+    pitch: float
 
     def __getitem__(self, kept: np.ndarray) -> _Units:
         indices = [self.indices[index] for index in np.flatnonzero(kept)]
-        values = (self.boxes, self.points, self.rows, self.parts)
-        return _Units(indices, *(value[kept] for value in values))
+        return _Units(
+            indices,
+            self.boxes[kept],
+            self.points[kept],
+            self.rows[kept],
+            self.parts[kept],
+            self.pitch,
+        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -108,11 +118,13 @@ def find_aligned(
     both = np.concatenate([boxes, sign_boxes])
     all_texts = [""] * len(boxes) + list(texts)
     # The slope of digits that are far apart is uncertain; their rows tell it better.
-    for _ in range(3):
+    level = _turn(both, slope) / unit
+    units = _make_units(level, all_texts, lines)
+    turn = _measure_turn(units)
+    if abs(turn) > MIN_TURN:
+        slope += turn
         level = _turn(both, slope) / unit
         units = _make_units(level, all_texts, lines)
-        turn = _measure_turn(units)
-        slope += turn
     count = int(units.rows.max()) + 1
     for trimmed in range(MAX_TRIMMED + 1):
         for top in range(trimmed + 1):
@@ -160,17 +172,19 @@ def _make_units(level: np.ndarray, texts: list[str], lines: layout.Lines) -> _Un
         next((level[index, 0] for index in piece if texts[index] in (".", ",")), np.inf)
         for piece in indices
     ]
-    return _Units(indices, ends, np.array(points), _number_rows(ends), np.array(parts))
+    pitch = _measure_pitch(ends)
+    rows = _number_rows(ends, pitch)
+    return _Units(indices, ends, np.array(points), rows, np.array(parts), pitch)
 
 
-def _number_rows(boxes: np.ndarray) -> np.ndarray:
+def _number_rows(boxes: np.ndarray, pitch: float) -> np.ndarray:
     """Number the rows of numbers, as `layout.group_rows`, but numbers may wander more."""
     heights = boxes[:, 3] - boxes[:, 1]
     squares = boxes.copy()  # so that wide numbers are as high as digits
     middles = boxes[:, [0, 2]].mean(axis=1)
     squares[:, 0], squares[:, 2] = middles - heights / 2, middles + heights / 2
     down = boxes[:, [1, 3]].mean(axis=1)
-    limit = SAME_ROW * _measure_pitch(boxes)
+    limit = SAME_ROW * pitch
     merged: list[list[int]] = []
     for row in layout.group_rows(squares, 0.0):
         if merged:
@@ -298,11 +312,14 @@ def _is_table(units: _Units, columns: _Columns) -> bool:
     points = np.where(np.isfinite(points), points, boxes[:, 2])
     shift = columns.shear * boxes[:, [1, 3]].mean(axis=1)
     edges = boxes[:, 0] - shift, boxes[:, 2] - shift, points - shift
+    num_placed = sum(len(indices) for indices in kept.indices)
+    num_symbols = sum(len(indices) for indices in units.indices)
     return bool(
-        (np.bincount(numbers) > 1).mean() <= MAX_CROWDED
+        num_placed >= MIN_PLACED * num_symbols
+        and (np.bincount(numbers) > 1).mean() <= MAX_CROWDED
         and _measure_ratio(kept, cell) >= MIN_RATIO
         and _measure_aligned(cells[:, 1], *edges) >= MIN_ALIGNED
-        and _measure_step(boxes, cells[:, 0]) <= max(MIN_STEP, MAX_STEP * _measure_pitch(boxes))
+        and _measure_step(boxes, cells[:, 0]) <= np.clip(MAX_STEP * units.pitch, *STEPS)
     )
 
 

@@ -133,7 +133,7 @@ def test_numbers_of_any_place_are_no_table():
 
 
 def test_a_heading_is_outside():
-    boxes, texts, places = write([["2026" * 8], *ROWS])
+    boxes, texts, places = write([["2026" * 4], *ROWS, *ROWS])
     grid = find(boxes, texts)
     assert grid.places.tolist() == [
         [-1, -1] if row == 0 else [row - 1, column] for row, column in places
@@ -153,4 +153,4 @@ def test_a_thousand_digits_take_little_time():
     lines = layout.make_lines(boxes, slope=0.0)
     start = time.perf_counter()
     find_aligned(boxes, [], NO_SIGNS, lines, 0.0)
-    assert time.perf_counter() - start < 3
+    assert time.perf_counter() - start < 6  # 2 s on one of two idle cores
