@@ -174,7 +174,7 @@ def format_lines(page: Page) -> str:
 def describe_table(page: Page) -> str:
     """Say which cells of a page's table are not sure, since CSV does not show it."""
     if page.table is None:
-        return "  no table found on it: its rows must be separated by lines, and its columns too"
+        return "  no table found on it: its numbers must stand between rules, or line up"
     rows: dict[int, list[str]] = {}
     for row, column in page.table.unsure:
         rows.setdefault(row, []).append(str(column))

@@ -56,7 +56,8 @@ def draw_page(photo: Photo, page: Page, path: Path, title: str) -> None:
         axes.add_patch(frame)
     if page.table:
         for x, y, other_x, other_y in page.table.rules:
-            axes.plot([x, other_x], [y, other_y], color=ORANGE, lw=0.8, alpha=0.7)
+            style = "-" if page.table.is_ruled else "--"
+            axes.plot([x, other_x], [y, other_y], style, color=ORANGE, lw=0.8, alpha=0.7)
     points_a_pixel = 72 * min(WIDTH / width, photo_height / height)
     for symbol in page.symbols:
         _draw_box(axes, symbol, "-" if symbol.is_sure else "--")
@@ -95,8 +96,11 @@ def mark(photo: Photo, page: Page) -> np.ndarray:
     draw = ImageDraw.Draw(marked)
     if page.region:
         draw.rectangle([scale * edge for edge in page.region], outline=GREY, width=3)
-    for rule in page.table.rules if page.table else ():
-        draw.line([scale * place for place in rule], ORANGE, width=2)
+    if page.table:
+        for rule in page.table.rules:
+            x, y, other_x, other_y = (scale * place for place in rule)
+            is_dashed = not page.table.is_ruled
+            _draw_side(draw, (x, y), (other_x, other_y), ORANGE, is_dashed, width=2)
     for symbol in page.symbols:
         color = _choose_color(symbol)
         left, top, right, bottom = (edge * scale for edge in symbol.box)
@@ -194,12 +198,13 @@ def _draw_side(
     end: Sequence[float],
     color: str,
     is_dashed: bool,
+    width: int = 3,
 ) -> None:
     first, last = np.array(start), np.array(end)
     num_dashes = max(1, int(np.hypot(*(last - first)) / 12)) if is_dashed else 1
     for number in range(num_dashes):
         places = number / num_dashes, (number + (0.6 if is_dashed else 1)) / num_dashes
-        draw.line([tuple(first + place * (last - first)) for place in places], color, width=3)
+        draw.line([tuple(first + place * (last - first)) for place in places], color, width=width)
 
 
 def _draw_images(figure: SubFigure, page: Page) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from digits.mnist import NUM_CLASSES
 from digits.networks import Classifier, Detections, Detector, load_classifier, load_detector
-from digits.reading import box_rows, inks, layout, signs, tables, words
+from digits.reading import alignment, box_rows, inks, layout, signs, tables, words
 from digits.reading.detect import select_written
 from digits.reading.documents import load_photo
 from digits.reading.enlarge import enlarge
@@ -35,6 +35,9 @@ SURE = 0.8
 SIGN_SHARE, DOUBTFUL_SHARES = 0.5, (0.25, 0.75)
 # A page has a table if more than this share of its digits is in no boxes for a digit each.
 MIN_BESIDE_BOXES = 0.5
+# A table without rules is one if it has so many times the filled cells of the table with rules: a
+# single rule, the edge of the paper or a column of 1s, makes a poor table.
+MORE_FILLED = 1.3
 TURNS = (0, 90, 180, 270)  # degrees anticlockwise by which a photo may be turned
 
 
@@ -143,12 +146,16 @@ class Reader:
         symbols: list[Digit | Sign] = [*digits]
         symbols += _make_signs(selected, to_photo(selected.boxes))
         in_boxes = box_rows.locate(rows, np.concatenate([boxes, selected.boxes]))
+        texts = selected.texts.tolist()
+        if not rows:
+            lines = layout.make_lines(boxes, texts, selected.boxes, slope)
+            aligned = alignment.find_aligned(boxes, texts, selected.boxes, lines, slope)
+            if aligned is not None and _has_more_cells(aligned, grid, len(boxes)):
+                grid = aligned
         places = None if grid is None else grid.places
         if places is not None:
             in_boxes[places[:, 0] >= 0] = -1
-        lines = layout.make_lines(
-            boxes, selected.texts.tolist(), selected.boxes, slope, places, in_boxes[:, 0]
-        )
+        lines = layout.make_lines(boxes, texts, selected.boxes, slope, places, in_boxes[:, 0])
 
         def make_gap(row: int, index: int) -> Gap:
             return Gap(tuple(to_photo(rows[row].get_box(index)[None])[0].tolist()))
@@ -244,6 +251,13 @@ def _doubt(digits: Sequence[Digit], is_doubtful: np.ndarray) -> list[Digit]:
     ]
 
 
+def _has_more_cells(aligned: tables.Grid, ruled: tables.Grid | None, num_digits: int) -> bool:
+    """Whether the numbers that line up are clearly more of a table than those between rules."""
+    if ruled is None:
+        return True
+    return aligned.count_filled(num_digits) > MORE_FILLED * ruled.count_filled(num_digits)
+
+
 def _make_table(
     grid: tables.Grid,
     parts: Sequence[tuple[Number | Sign, int]],
@@ -266,6 +280,7 @@ def _make_table(
     return Table(
         tuple(tuple(made.get((row, column)) for column in range(columns)) for row in range(rows)),
         tuple(tuple(rule) for rule in rules.tolist()),
+        grid.is_ruled,
     )
 
 

@@ -195,12 +195,15 @@ class Table:
     Attributes:
         cells: its rows from top to bottom, each of as many cells from left to right: what stands in
             it, None where that is nothing.
-        rules: the rules by which it was found, each from one end (x, y) to the other in pixels of
-            the photo.
+        rules: the lines between its rows and columns, each from one end (x, y) to the other in
+            pixels of the photo.
+        is_ruled: whether these are rules on the paper, by which it was found, rather than drawn
+            between numbers that line up.
     """
 
     cells: tuple[tuple[Line | None, ...], ...]
     rules: tuple[tuple[float, float, float, float], ...] = ()
+    is_ruled: bool = True
 
     @property
     def texts(self) -> list[list[str]]:

@@ -37,11 +37,18 @@ class Grid:
             the table.
         shape: number of rows and of columns.
         rules: between them, in pixels of the page.
+        is_ruled: whether they are drawn on it, rather than between numbers that line up.
     """
 
     places: np.ndarray
     shape: tuple[int, int]
     rules: Rules
+    is_ruled: bool = True
+
+    def count_filled(self, num_digits: int) -> int:
+        """Count the cells with a digit, of which there are so many before the signs."""
+        places = self.places[:num_digits]
+        return len(np.unique(places[places[:, 0] >= 0], axis=0))
 
 
 def are_sides_of_boxes(rules: Rules, boxes: np.ndarray) -> np.ndarray:
