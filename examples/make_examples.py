@@ -146,6 +146,7 @@ def main() -> None:
     images, labels = data.load_test()
     rng = np.random.default_rng(20)
     traced = strokes.trace_digits(images[:2000], labels[:2000], rng, share_broken=0)
+    rng = np.random.default_rng(28)
     labels = labels[:2000]
 
     lines = ["12 + 30 = 42", "0172 555 364", "3141592653", "86 ÷ 2 = 43"]

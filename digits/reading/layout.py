@@ -183,6 +183,8 @@ def make_lines(
     height = np.median(boxes[:, 3] - boxes[:, 1])
     in_boxes = np.full(len(boxes) + len(signs), -1) if box_rows is None else box_rows
     rows = _split_scattered(group_rows(boxes, slope), boxes, slope, in_boxes)
+    if places is not None:
+        rows = _group_by_table(rows, boxes, places[: len(boxes), 0])
     texts = [""] * len(boxes) + list(signs)
     if len(signs) and sign_boxes is not None:
         rows = _insert_signs(rows, boxes, sign_boxes, slope)
@@ -229,6 +231,27 @@ def make_lines(
         if not has_digits(lines[-1]):
             lines[-2:] = [lines[-2] + lines[-1]]
     return lines
+
+
+def _group_by_table(
+    rows: list[list[int]], boxes: np.ndarray, table_rows: np.ndarray
+) -> list[list[int]]:
+    """Put the digits of a table's row into one row, whose middle may differ from cell to cell.
+
+    Args:
+        rows: of the page's digits.
+        boxes: float array of shape (n, 4): left, top, right, bottom of each digit in pixels.
+        table_rows: integers of shape (n,): row of the table in which each digit is, -1 outside.
+
+    Returns:
+        Rows from top to bottom.
+    """
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    outside = [[index for index in row if table_rows[index] < 0] for row in rows]
+    inside = [np.flatnonzero(table_rows == row) for row in np.unique(table_rows[table_rows >= 0])]
+    made = [row for row in outside if row]
+    made += [row[np.argsort(middles[row, 0], kind="stable")].tolist() for row in inside]
+    return sorted(made, key=lambda row: middles[row, 1].mean())
 
 
 def _split_scattered(
