@@ -146,7 +146,7 @@ def main() -> None:
     images, labels = data.load_test()
     rng = np.random.default_rng(20)
     traced = strokes.trace_digits(images[:2000], labels[:2000], rng, share_broken=0)
-    rng = np.random.default_rng(28)
+    rng = np.random.default_rng(33)
     labels = labels[:2000]
 
     lines = ["12 + 30 = 42", "0172 555 364", "3141592653", "86 ÷ 2 = 43"]
@@ -165,7 +165,7 @@ def main() -> None:
     rules = 1 - 0.55 * rules[..., None]
     save(light_paper(rng) * (1 - 0.85 * ink[..., None] * ink_colour) * rules, "sheet.jpg")
 
-    rng = np.random.default_rng(6)
+    rng = np.random.default_rng(7)
     ink = write(["8421", "60 59 58"], rng, traced, labels, pen=7)
     chalk = ink * np.clip(1 + 0.5 * photograph.smooth_noise(rng, SHAPE, 120), 0.4, 1)
     board = 0.16 + 0.02 * photograph.smooth_noise(rng, SHAPE, 5)[..., None] + np.zeros(3)

@@ -14,7 +14,7 @@ MAX_INVENTED = {
     "circles": 6,
     "crossings-out": 4,
     "doodles": 3,
-    "grain": 6,
+    "grain": 12,
 }
 
 

@@ -85,7 +85,11 @@ def test_released_networks_read_tables_sudokus_and_boxes(digits):
     for kind, sheet in tables.make_sheets(digits, 2 * len(tables.KINDS)):
         counts[kind] += tables.count(sheet, reader.read(sheet.photo))
     shares = {kind: here.to_dict()["share_right"] for kind, here in counts.items()}
-    # Well below what the released networks read: 79%, 77%, 100%, and 54% in all.
-    assert shares["tilted"] > 0.6 and shares["words"] > 0.55 and shares["sudoku"] > 0.9, shares
+    # Well below what the released networks read: 89% and 88%.
+    assert shares["tilted"] > 0.7 and shares["words"] > 0.65, shares
     total = sum(counts.values(), Counts())
-    assert total.right > 0.4 * total.filled and total.invented < 0.15 * total.found
+    assert total.right > 0.6 * total.filled and total.invented < 0.15 * total.found
+    # Another sudoku than the first, which is lost in noise.
+    sheets = [tables.make_sudoku(np.random.default_rng((5, place)), digits) for place in (1, 3)]
+    sudokus = sum((tables.count(each, reader.read(each.photo)) for each in sheets), Counts())
+    assert sudokus.right > 0.95 * sudokus.filled and not sudokus.invented

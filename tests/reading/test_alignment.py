@@ -83,9 +83,11 @@ def test_slanted_rows_have_the_same_places_and_lines_between_them(degrees):
     assert [tuple(place) for place in found.tolist()] == places
 
 
-def test_the_slope_of_sparse_digits_is_corrected():
-    boxes, texts, places = write(ROWS)
-    grid = find(turn(boxes, 1.5), texts, 0.0)
+@pytest.mark.parametrize("degrees", [-3, 3])
+def test_the_slope_of_sparse_digits_is_corrected(degrees):
+    rows = [[str(10 + (7 * row + 3 * column) % 90) for column in range(4)] for row in range(6)]
+    boxes, texts, places = write(rows, columns=(60, 260, 460, 660))
+    grid = find(turn(boxes, degrees), texts, 0.0)
     assert [tuple(place) for place in grid.places.tolist()] == places
 
 

@@ -65,7 +65,7 @@ def test_programs_can_send_a_photo(client):
     with pytest.raises(Exception, match="expected one of automatic, 0°"):
         client.predict(send(NOTE), "45°", api_name="/read_photo")
     assert text.splitlines()[0] == "12 + 30 = 42" and summary.startswith("31 digits")
-    assert table.startswith("file,line,number") and stem == "note"
+    assert table.startswith("file,page,line,number") and stem == "note"
     exported = json.loads(exported)
     assert [line["text"] for line in exported["lines"]] == text.splitlines()
     with Image.open(marked) as image:

@@ -48,7 +48,7 @@ def test_a_photo_without_digits_is_marked_with_nothing():
 def test_the_summary_counts_what_is_not_sure():
     reader = load_reader()
     doubting = dataclasses.replace(reader.classifier, metadata={"threshold": 1.0})
-    photo = load_photo(ROOT / "examples" / "note.jpg")
+    photo = load_photo(ROOT / "examples" / "blackboard.jpg")
     answer = ui.read_photo(photo, Reader(reader.detector, doubting))
     unsure = [
         symbol
@@ -57,7 +57,7 @@ def test_the_summary_counts_what_is_not_sure():
         if not symbol["is_sure"]
     ]
     assert unsure
-    assert answer.summary.endswith(f", not sure of {len(unsure)} (dashed boxes).")
+    assert f", not sure of {len(unsure)} (dashed boxes)." in answer.summary
 
 
 def test_cells_that_are_not_sure_have_a_question_mark(monkeypatch):
