@@ -247,10 +247,18 @@ def _group_by_table(
         Rows from top to bottom.
     """
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
-    outside = [[index for index in row if table_rows[index] < 0] for row in rows]
-    inside = [np.flatnonzero(table_rows == row) for row in np.unique(table_rows[table_rows >= 0])]
-    made = [row for row in outside if row]
-    made += [row[np.argsort(middles[row, 0], kind="stable")].tolist() for row in inside]
+    grouped: dict[int, list[int]] = {}
+    made: list[list[int]] = []
+    for row in rows:
+        inside = [index for index in row if table_rows[index] >= 0]
+        if not inside:
+            made.append(row)
+        for index in row if inside else ():
+            # What stands beside the table belongs to the row of the nearest digit in it.
+            apart = abs(middles[inside, 0] - middles[index, 0])
+            nearest = inside[int(apart.argmin())]
+            grouped.setdefault(int(table_rows[nearest]), []).append(index)
+    made += [sorted(row, key=lambda index: middles[index, 0]) for row in grouped.values()]
     return sorted(made, key=lambda row: middles[row, 1].mean())
 
 
