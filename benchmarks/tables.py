@@ -82,7 +82,7 @@ class Counts:
     def to_dict(self) -> dict[str, int | float]:
         """Export them with their shares: of the filled cells, and of those that were found."""
         shares = {
-            "share_right": self.right / max(self.filled, 1),
+            "accuracy": self.right / max(self.filled, 1),
             "share_found": self.found / max(self.filled, 1),
             "share_invented": self.invented / max(self.found, 1),
         }
@@ -141,7 +141,7 @@ def format_counts(counts: dict[str, Counts]) -> str:
         shares = here.to_dict()
         lines.append(
             f"{kind:<14} {here.sheets:6} {here.filled:7,} "
-            f"{here.right:6,} ({shares['share_right']:6.1%}) "
+            f"{here.right:6,} ({shares['accuracy']:6.1%}) "
             f"{here.found:6,} ({shares['share_found']:6.1%}) "
             f"{here.invented:6,} ({shares['share_invented']:6.1%}) {here.without_table:6}"
         )
@@ -301,11 +301,11 @@ def count_cells(true: list[list[str]], found: list[list[str]], num_headings: int
             for c, text in enumerate(row)
             if text
         }
-        num_right = sum(read.get(place) == text for place, text in texts.items())
-        if num_right > best.right or not best.found:
+        num_correct = sum(read.get(place) == text for place, text in texts.items())
+        if num_correct > best.right or not best.found:
             best = dataclasses.replace(
                 best,
-                right=num_right,
+                right=num_correct,
                 found=len(read),
                 invented=len(read.keys() - texts.keys()),
             )

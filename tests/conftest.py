@@ -13,12 +13,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 import data
 from digits import cli
 
 ROOT = Path(__file__).parent.parent
+
+
+@st.composite
+def damaged_files(draw, seeds):
+    """Contents of one of some files, of which some bytes are changed and the end may be cut off."""
+    content = bytearray(seeds[draw(st.sampled_from(sorted(seeds)))])
+    changes = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=12)
+    for place, value in draw(changes):
+        content[int(place * (len(content) - 1))] = value
+    return bytes(content[: int(draw(st.one_of(st.just(1.0), st.floats(0, 1))) * len(content))])
 
 
 @pytest.fixture(scope="session")

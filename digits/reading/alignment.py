@@ -409,7 +409,7 @@ def _make_grid(
         for part in line:
             if placed and len(part) == 1 and texts[part[0]]:
                 x, y = middles[part[0]]
-                nearest = min(placed, key=lambda index, x=x: abs(middles[index, 0] - x))  # type: ignore[misc]
+                nearest = placed[int(abs(middles[placed, 0] - x).argmin())]
                 column = int((x - columns.shear * y > columns.borders).sum())
                 places[part[0]] = places[nearest, 0], column
     count = int(rows.max()) + 1

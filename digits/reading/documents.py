@@ -85,15 +85,15 @@ def open_document(path: str | Path) -> Iterator[Document]:
     path = Path(path)
     if not os.path.isfile(path):
         raise FileNotFoundError(explain_missing(path))
-    try:
-        # Opened here, since Pillow memory-maps a TIFF opened by name and decodes rotated ones
-        # wrongly.
-        file = open(path, "rb")  # noqa: SIM115
-    except PermissionError as error:
-        raise ValueError(
-            f"{path} cannot be read ({error.strerror}): change its permissions"
-        ) from None
-    with file, contextlib.ExitStack() as opened:
+    with contextlib.ExitStack() as opened:
+        try:
+            # Opened here, since Pillow memory-maps a TIFF opened by name and decodes rotated ones
+            # wrongly.
+            file = opened.enter_context(open(path, "rb"))
+        except PermissionError as error:
+            raise ValueError(
+                f"{path} cannot be read ({error.strerror}): change its permissions"
+            ) from None
         if PDF_SIGN in file.read(PDF_START):
             document = opened.enter_context(_open_pdf(path, str(path)))
         else:

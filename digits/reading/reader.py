@@ -103,10 +103,10 @@ class Reader:
             enlarged.page, self.detector, None if turn is None else turn // 90
         )
         found = _take_symbols(select_written(page, found))
-        # Rules may be of another ink than what is read.
-        ruled = page if ink is None else view.apply(enlarge(part.grey()).page)
         page_rules, rows = NO_RULES, list[box_rows.BoxRow]()
         if len(found):
+            # Rules may be of another ink than what is read.
+            ruled = page if ink is None else view.apply(enlarge(part.grey()).page)
             digit_height = tables.measure_digit_height(found.boxes)
             page_rules = find_rules(ruled, digit_height)
             rows = box_rows.find_box_rows(ruled, page_rules, found.boxes, digit_height)
@@ -136,7 +136,7 @@ class Reader:
             grid = tables.find_grid(page_rules, boxes, selected.boxes)
         if grid is not None:
             in_words, is_unread = words.find_words(
-                ruled, grid.rules, np.concatenate([boxes, selected.boxes])
+                page, grid.rules, np.concatenate([boxes, selected.boxes])
             )
             num_digits = len(boxes)
             digits = _doubt(digits, is_unread[:num_digits])

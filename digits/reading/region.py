@@ -55,7 +55,7 @@ class Region:
             )
 
     def __str__(self) -> str:
-        """Its four numbers, as they are typed."""
+        """Its four numbers, with blanks between them."""
         return f"{self.x:g} {self.y:g} {self.width:g} {self.height:g}"
 
     @property

@@ -19,6 +19,8 @@ LOCAL, SHORTEST, RIDGE, MAX_BEND, SAME_RULE = 1.3, 1.7, 0.35, 0.17, 0.37
 MIN_FILLED = 0.75  # share of a piece with ink
 MIN_COVERED = 0.4  # share of a rule's length, from its first piece to its last, with pieces
 MIN_LENGTH = 0.35  # of the longest rule in its direction
+# Digit heights that a rule is seen to extend: strokes that the page's edge cuts off are shorter.
+MIN_EXTENT = 0.5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -109,7 +111,15 @@ def separate_ink(page: np.ndarray, digit_height: float) -> np.ndarray:
 
 
 def measure_darkness(page: np.ndarray, digit_height: float) -> np.ndarray:
-    """Measure by how much pixels are darker than the mean around them; arguments as above."""
+    """Measure by how much pixels are darker than the mean around them.
+
+    Args:
+        page: float32 array of shape (height, width), 0 black to 1 white.
+        digit_height: pixels, of a usual digit on it: the mean is over 1.3 of it.
+
+    Returns:
+        float32 array of shape (height, width), negative for lighter pixels.
+    """
     size = max(1, round(LOCAL * digit_height))
     return ndimage.uniform_filter(page, size, mode="nearest") - page
 
@@ -155,7 +165,7 @@ def _find_lines(mask: np.ndarray, unit: float) -> tuple[np.ndarray, np.ndarray]:
         pieces.append((x + part[1].start, y + part[0].start))
     straight = [piece for piece in pieces if _measure_bend(*piece) < MAX_BEND * unit]
     straight.sort(key=lambda piece: -np.ptp(piece[0]))
-    return _join(straight, SAME_RULE * unit)
+    return _join(straight, unit)
 
 
 def _fit(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
@@ -171,14 +181,14 @@ def _measure_bend(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def _join(
-    pieces: list[tuple[np.ndarray, np.ndarray]], distance: float
+    pieces: list[tuple[np.ndarray, np.ndarray]], unit: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Join the pieces of each rule, the longest first; returns long and short rules."""
     rules: list[list[np.ndarray]] = []
     for x, y in pieces:
         for rule in rules:
             slope, start = _fit(rule[0], rule[1])
-            if abs(np.mean(y - slope * x - start)) < distance:
+            if abs(np.mean(y - slope * x - start)) < SAME_RULE * unit:
                 rule[0], rule[1] = np.append(rule[0], x), np.append(rule[1], y)
                 break
         else:
@@ -189,7 +199,8 @@ def _join(
         lines.append((x.min(), slope * x.min() + start, x.max(), slope * x.max() + start))
         covered.append(len(np.unique(x)) / (np.ptp(x) + 1))
     found = np.array(lines, float).reshape(-1, 4)
-    found = found[np.array(covered) > MIN_COVERED]
+    lengths = found[:, 2] - found[:, 0]
+    found = found[(np.array(covered) > MIN_COVERED) & (lengths > MIN_EXTENT * unit)]
     found = found[np.argsort(found[:, [1, 3]].mean(axis=1))]
     lengths = found[:, 2] - found[:, 0]
     is_long = lengths > MIN_LENGTH * lengths.max(initial=0)

@@ -123,7 +123,7 @@ def find_grid(rules: Rules, boxes: np.ndarray, sign_boxes: np.ndarray) -> Grid |
 
 
 def _complete_sudoku(rules: Rules) -> Rules:
-    """Add rules of a sudoku that are not seen between others; other rules stay as they are."""
+    """Add rules of a sudoku that are not seen between others; other rules are not changed."""
     rows, columns = _fill_in(rules.rows, 1), _fill_in(rules.columns, 0)
     if len(rows) != len(columns) or len(rows) != SUDOKU + 1:
         return rules

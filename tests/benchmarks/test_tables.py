@@ -46,9 +46,9 @@ def test_counts_add_up_and_have_shares():
     total = Counts(1, 4, 2, 5, 2) + Counts(1, 4, without_table=1)
     assert total == Counts(2, 8, 2, 5, 2, 1)
     shares = total.to_dict()
-    assert (shares["share_right"], shares["share_found"]) == (0.25, 0.625)
+    assert (shares["accuracy"], shares["share_found"]) == (0.25, 0.625)
     assert shares["share_invented"] == 0.4
-    assert Counts().to_dict()["share_right"] == 0
+    assert Counts().to_dict()["accuracy"] == 0
     assert "sudoku              2       8      2 ( 25.0%)" in tables.format_counts(
         {"sudoku": total}
     )
@@ -84,7 +84,7 @@ def test_released_networks_read_tables_sudokus_and_boxes(digits):
     counts = dict.fromkeys(tables.KINDS, Counts())
     for kind, sheet in tables.make_sheets(digits, 2 * len(tables.KINDS)):
         counts[kind] += tables.count(sheet, reader.read(sheet.photo))
-    shares = {kind: here.to_dict()["share_right"] for kind, here in counts.items()}
+    shares = {kind: here.to_dict()["accuracy"] for kind, here in counts.items()}
     # Well below what the released networks read: 89% and 88%.
     assert shares["tilted"] > 0.7 and shares["words"] > 0.65, shares
     total = sum(counts.values(), Counts())

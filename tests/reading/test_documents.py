@@ -8,11 +8,10 @@ import zlib
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from PIL import ExifTags, Image, TiffImagePlugin
 
 from digits.reading import documents, pdf, photos, render_pdf
-from tests.conftest import ROOT
+from tests.conftest import ROOT, damaged_files
 
 pillow_heif = pytest.importorskip("pillow_heif", reason="pip install -r requirements-files.txt")
 pytest.importorskip("pypdfium2", reason="pip install -r requirements-files.txt")
@@ -455,18 +454,10 @@ SEEDS = make_seeds()
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    kind=st.sampled_from(sorted(SEEDS)),
-    changes=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=12),
-    kept=st.one_of(st.just(1.0), st.floats(0, 1)),
-)
-def test_damaged_files_are_read_or_refused_in_one_line(tmp_path_factory, kind, changes, kept):
-    """Whatever bytes are changed or cut off."""
-    content = bytearray(SEEDS[kind])
-    for place, value in changes:
-        content[int(place * (len(content) - 1))] = value
+@given(content=damaged_files(SEEDS))
+def test_damaged_files_are_read_or_refused_in_one_line(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "fuzzed"
-    path.write_bytes(content[: int(kept * len(content))])
+    path.write_bytes(content)
     errors, start = [], time.monotonic()
     try:
         with documents.open_document(path) as document:

@@ -214,6 +214,12 @@ def test_only_the_region_is_read_and_boxes_stay_on_the_photo(released, note, pag
     assert empty.lines == () and "only the region from (720, 544) to (900, 640)" in empty.note
 
 
+def test_digits_that_the_edge_of_a_region_cuts_off_are_no_rules(released, note):
+    below = released.read(note, region=Region(0, 0.5, 1, 0.5))
+    assert below.table is None
+    assert join(line.text for line in below.lines) == join(EXAMPLES["note.jpg"][2:])
+
+
 def test_a_region_is_that_of_the_photo_before_it_is_turned(released, note):
     sideways = Photo(np.rot90(note.pixels, -1).copy())
     page = released.read(sideways, region=Region(0, 0, 0.5, 1))
