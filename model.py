@@ -1,9 +1,10 @@
 """Builds the networks: the dense 784-128-64-10 one, and two convolutional ones."""
 
+from __future__ import annotations
+
 from digits.keras_quietly import keras
 from digits.mnist import IMAGE_SHAPE, NUM_CLASSES
 from digits.networks import find_model, load_classifier, load_detector
-from digits.networks.batch_norm import FusedBatchNormalization
 
 __all__ = ["BUILDERS", "build_cnn", "build_dense", "build_tiny"]
 __all__ += ["find_model", "load_classifier", "load_detector"]
@@ -74,6 +75,9 @@ def _image_normalization():
 
 def _build_convolutional(name, widths, head):
     """Build a network of convolutions of `widths`: filters, kernel size and stride of each."""
+    # Imported here since a subclass of a Keras layer loads Keras.
+    from digits.networks.batch_norm import FusedBatchNormalization
+
     stack = []
     for number, (filters, size, stride) in enumerate(widths, start=1):
         stack += [

@@ -1,10 +1,14 @@
-"""Imports Keras and TensorFlow without the lines that TensorFlow prints while it is loaded.
+"""Imports Keras and TensorFlow when they are first used, without the lines that TensorFlow prints.
 
-All other modules take both from here: `from digits.keras_quietly import keras, tf`. The import
-takes seconds, so what a command line needs before its flags are checked imports this late.
+All other modules take both from here: `from digits.keras_quietly import keras, tf`. Loading them
+takes seconds, which a command that ends up not needing them should not cost.
 """
 
+from __future__ import annotations
+
+import functools
 import os
+from typing import TYPE_CHECKING, Any
 
 from digits.stderr import caught_stderr
 
@@ -12,18 +16,40 @@ from digits.stderr import caught_stderr
 # caught too, and shown only if the import fails.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"  # training and inference are written for it
-_said = b""
-try:
-    with caught_stderr() as _caught:
-        try:
-            import keras
-            import tensorflow as tf
-        except Exception:
-            _caught.seek(0)
-            _said = _caught.read()
-            raise
-except Exception:
-    os.write(2, _said)
-    raise
+
+
+class _LazyModule:
+    """Stands for a module that is imported when one of its names is first used."""
+
+    def __init__(self, name: str):
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(_load()[self._name], attribute)
+
+
+@functools.cache
+def _load() -> dict[str, Any]:
+    printed = b""
+    try:
+        with caught_stderr() as caught:
+            try:
+                import keras
+                import tensorflow as tf
+            except Exception:
+                caught.seek(0)
+                printed = caught.read()
+                raise
+    except Exception:
+        os.write(2, printed)
+        raise
+    return {"keras": keras, "tf": tf}
+
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+else:
+    keras, tf = _LazyModule("keras"), _LazyModule("tf")
 
 __all__ = ["keras", "tf"]
