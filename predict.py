@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import data
+import model
 from digits import cli, files
 
 NUM_RANDOM = 10
@@ -139,7 +140,6 @@ def predict_images(args: argparse.Namespace) -> None:
         indices = choose_indices(args.inputs, len(images), args.seed)
     images, labels = data.normalize(images[indices]), labels[indices]
 
-    import model
     from digits.evaluation import figures
 
     with cli.one_line_errors():

@@ -4,13 +4,15 @@ Colours are Okabe and Ito's, which colour-blind people can tell apart ("Color un
 2008), and no colour stands alone: a mark or a word says the same.
 """
 
-from pathlib import Path
-from typing import Any
+from __future__ import annotations
 
-from matplotlib.figure import Figure
-from matplotlib.text import Text
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from digits import files
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, VERMILLION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666"
 # Colour, marker and line style of the first, second, ... curve of a figure.
@@ -56,6 +58,8 @@ def save(figure: Figure, path: str | Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
+    from matplotlib.text import Text
+
     for text in figure.findobj(Text):
         if "$" in text.get_text() and "\\" not in text.get_text():
             text.set_parse_math(False)

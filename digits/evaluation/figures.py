@@ -1,6 +1,7 @@
 """Draws what was measured of classifiers, and what they have learned.
 
 Each function writes one PNG file, whole or not at all, and raises OSError if it cannot be written.
+What takes long to import is imported by the functions that need it: predict.py draws one figure.
 """
 
 from __future__ import annotations
@@ -18,11 +19,9 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, PercentFormatter
-from scipy import stats
 
 from digits import plotting
 from digits.evaluation import metrics
-from digits.evaluation.corruptions import CORRUPTIONS
 from digits.mnist import IMAGE_SHAPE, NUM_CLASSES
 
 if TYPE_CHECKING:
@@ -301,6 +300,8 @@ def draw_robustness(
         path: PNG file to write.
         num_columns: plots a row.
     """
+    from digits.evaluation.corruptions import CORRUPTIONS
+
     num_rows = -(-len(CORRUPTIONS) // num_columns)
     figure = Figure(figsize=(8, 2.3 * num_rows + 0.9), **plotting.STYLE)
     all_axes = figure.subplots(num_rows, num_columns, sharey=True, squeeze=False)
@@ -506,6 +507,8 @@ def draw_learning_curve(
         path: PNG file to write.
         own: a classifier to set beside them.
     """
+    from scipy import stats
+
     figure = Figure(figsize=(8, 4.2), **plotting.STYLE)
     axes = figure.subplots()
     for (name, rows), (color, marker, style) in zip(curves.items(), plotting.LINES, strict=False):

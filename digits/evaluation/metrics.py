@@ -6,8 +6,6 @@ import dataclasses
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import binomtest
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from digits.mnist import NUM_CLASSES
 
@@ -110,6 +108,8 @@ def score(labels: np.ndarray, probabilities: np.ndarray) -> Scores:
     Returns:
         The scores.
     """
+    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support  # a second
+
     predictions = probabilities.argmax(axis=1)
     num_correct = int((predictions == labels).sum())
     digits = np.arange(NUM_CLASSES)
@@ -143,6 +143,8 @@ def wilson_interval(num_correct: int, num_images: int, confidence: float = 0.95)
     Returns:
         `(low, high)`, floats in [0, 1].
     """
+    from scipy.stats import binomtest  # takes half a second
+
     test = binomtest(int(num_correct), int(num_images))
     interval = test.proportion_ci(confidence_level=confidence, method="wilson")
     return float(interval.low), float(interval.high)
