@@ -18,29 +18,29 @@ def read_requirements(name):
     return sorted(line for line in lines if line and not line.startswith("-r "))
 
 
-@pytest.mark.parametrize(
-    ("name", "declared"),
-    [
-        ("requirements.txt", PROJECT["dependencies"]),
-        ("requirements-web.txt", EXTRAS["web"]),
-        ("requirements-files.txt", EXTRAS["files"]),
-        (
-            "requirements-dev.txt",
-            [line for line in EXTRAS["dev"] if line != "handwritten-digits[files,web]"],
-        ),
-    ],
-)
-def test_requirements_are_those_of_the_project(name, declared):
-    assert read_requirements(name) == sorted(declared)
+def declare(extra):
+    """The packages of an extra, without other extras of this project."""
+    return [line for line in EXTRAS[extra] if not line.startswith(PROJECT["name"])]
+
+
+@pytest.mark.parametrize("extra", ["web", "files", "export", "dev"])
+def test_each_requirements_file_is_an_extra(extra):
+    assert read_requirements(f"requirements-{extra}.txt") == sorted(declare(extra))
+
+
+def test_the_scripts_need_what_reads_and_what_trains():
+    expected = [*PROJECT["dependencies"], *declare("train")]
+    assert read_requirements("requirements.txt") == sorted(expected)
 
 
 def test_requirements_files_include_what_the_extras_include():
-    assert "handwritten-digits[files,web]" in EXTRAS["dev"]
+    assert "handwritten-digits[export,files,web]" in EXTRAS["dev"]
     dev = (ROOT / "requirements-dev.txt").read_text(encoding="utf-8")
     assert "-r requirements.txt\n" in dev
-    for name in ("requirements-web.txt", "requirements-files.txt"):
-        assert f"-r {name}\n" in dev
-        assert "-r requirements.txt\n" in (ROOT / name).read_text(encoding="utf-8")
+    for extra in ("web", "files", "export"):
+        assert f"-r requirements-{extra}.txt\n" in dev
+        path = ROOT / f"requirements-{extra}.txt"
+        assert "-r requirements.txt\n" in path.read_text(encoding="utf-8")
 
 
 def test_every_requirement_has_a_lower_and_an_upper_bound():
