@@ -11,11 +11,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from tqdm import tqdm
+
 from digits import cli, files
 from digits.networks import find_model, load_classifier, load_detector
-from digits.reading import spreadsheet
+from digits.reading import annotate, spreadsheet
 from digits.reading.documents import open_document
-from digits.reading.photos import Photo, explain_missing, find_photos, find_skipped, make_title
+from digits.reading.photos import Photo, explain_missing, find_photos, find_skipped
 from digits.reading.reader import SURE, Reader
 from digits.reading.region import Region
 from digits.reading.results import COLUMNS, Page, printable
@@ -103,7 +105,7 @@ def read_files(
         if table_file and table_file.suffix == ".xlsx":
             spreadsheet.check_installed()
     cli.check_writable(plots_dir / "reading.png", results_file, csv_file, table_file)
-    if not any(os.path.isfile(path) for path in paths):  # before TensorFlow is loaded
+    if not any(os.path.isfile(path) for path in paths):  # before networks are loaded
         _print_errors([explain_missing(path) for path in paths])
         _print_skipped(inputs)
         return 2
@@ -211,15 +213,11 @@ def _read_and_draw(
     ink: str | None,
 ) -> tuple[dict[Path, Page], list[Exception]]:
     """Read each page and draw it; returns pages by their figures' paths, and errors."""
-    from digits.keras_quietly import keras
-    from digits.reading import figures
-
-    progress = keras.utils.Progbar(len(paths), unit_name="photo")
+    progress = tqdm(total=len(paths), unit="photo", disable=True if len(paths) == 1 else None)
 
     def advance(num_more: int, num_done: int) -> None:
-        progress.target += num_more
-        if progress.target > 1 and num_done:
-            progress.add(num_done)
+        progress.total += num_more
+        progress.update(num_done)
 
     pages: dict[Path, Page] = {}
     errors: list[Exception] = []
@@ -233,10 +231,10 @@ def _read_and_draw(
             continue
         page = reader.read(photo, turn, region, ink)
         figure_path = name_figure(path, photo.page, photo.num_pages, plots_dir, taken)
-        name = make_title(printable(path.name), photo.page, photo.num_pages)
         with cli.one_line_errors():
-            figures.draw_page(photo, page, figure_path, f"{name}: {describe(page)}")
+            annotate.draw_page(photo, page, figure_path)
         pages[figure_path] = page.without_images()
+    progress.close()
     return pages, errors
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from digits import files
 from digits.networks import Classifier
-from digits.reading import Photo, Reader, Region, canvas, figures, photos
+from digits.reading import Photo, Reader, Region, annotate, canvas, photos
 from digits.reading.inks import INKS
 from digits.reading.results import COLUMNS, Table
 from digits.web import answers, learn_tab, middleware
@@ -186,7 +186,7 @@ def read_photo(
     summary += f", not sure of {num_unsure} (dashed boxes)." if num_unsure else "."
     summary += f" {page.note[0].upper()}{page.note[1:]}." if page.note else ""
     return PhotoAnswer(
-        marked=figures.mark(photo, page),
+        marked=annotate.mark(photo, page),
         summary=summary,
         text=page.text,
         csv=table.getvalue(),

@@ -153,7 +153,7 @@ def test_photos_are_read_drawn_and_written(digits_read, tmp_path):
     assert float(rows[0]["left"]) == digit["box"][0]
     for name in ("empty", "note"):
         with Image.open(tmp_path / "plots" / f"{name}_reading.png") as figure:
-            assert figure.size[0] == 1200
+            assert figure.size[0] == 1000
 
 
 def test_a_photo_is_read_by_a_process_of_its_own(tmp_path):
