@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from digits.mnist import NUM_CLASSES
-from digits.networks import storage
+from digits.networks import onnx_engine, storage
 
 if TYPE_CHECKING:
     from digits.keras_quietly import keras
@@ -55,17 +56,16 @@ class Classifier:
         """What its logits were divided by after training; None if that is not known."""
         return self.metadata.get("temperature")
 
-    @property
+    @functools.cached_property
     def keras_model(self) -> keras.Model:
-        """The Keras model, for code that needs its layers.
+        """The Keras model, for code that needs its layers; loaded when it is first asked for.
 
         Raises:
-            ValueError: the engine is not Keras.
+            FileNotFoundError: the engine is not Keras, and the classifier's file does not exist.
+            ValueError: the file is damaged, wants to run code, or is not a classifier of digits.
         """
         model = getattr(self.engine, "model", None)
-        if model is None:
-            raise ValueError(f"{self.path} is not run by Keras, expected a .keras file")
-        return model
+        return storage.load_classifier_model(self.path) if model is None else model
 
     def probabilities(self, images: np.ndarray, views: int = 1) -> np.ndarray:
         """Compute how likely each image shows each digit.
@@ -96,7 +96,7 @@ class Classifier:
         """Check for the layers that attributions and reports look into.
 
         Raises:
-            ValueError: the network was not built by this project, or is not run by Keras.
+            ValueError: the network was not built by this project.
         """
         names = [layer.name for layer in self.keras_model.layers]
         if "normalize" not in names or names[-2:] != ["logits", "probabilities"]:
@@ -118,17 +118,20 @@ def load_classifier(path: str | Path | None = None) -> Classifier:
         path: a `.keras` file; None for the cnn: the user's own, else the released one.
 
     Returns:
-        The classifier, run by Keras.
+        The classifier, run by ONNX Runtime where that is installed and the file has an ONNX copy
+        beside it (see `onnx_copy`), else by Keras.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it is damaged, wants to run code, or is not a classifier of digits.
     """
     path = storage.find_model("cnn") if path is None else Path(path)
-    from digits.networks.keras_engine import KerasEngine
+    engine: Engine | None = onnx_engine.load_copy(path, (NUM_CLASSES,))
+    if engine is None:
+        from digits.networks.keras_engine import KerasEngine
 
-    model = storage.load_classifier_model(path)
-    return Classifier(KerasEngine(model), path, storage.read_metadata(path))
+        engine = KerasEngine(storage.load_classifier_model(path))
+    return Classifier(engine, path, storage.read_metadata(path))
 
 
 def mean_probabilities(

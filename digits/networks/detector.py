@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.special import softmax
 
-from digits.networks import storage
+from digits.networks import onnx_engine, storage
 from digits.networks.classifier import Engine
 from digits.symbols import SYMBOLS
 
@@ -31,6 +30,7 @@ TURNED = len(SYMBOLS)
 AMBIGUOUS_ON_SIDE, AMBIGUOUS_UPSIDE_DOWN = (0, 1, 8), (0, 1, 2, 5, 6, 8, 9)
 BACKGROUND = TURNED + 3
 NUM_DETECTED = BACKGROUND  # classes that are detected
+NUM_OUTPUTS = BACKGROUND + 1 + 4  # of a cell: logits of the classes, and where the box is
 STRIDE = 8  # pixels: the sides of a page must be multiples of it
 PADDING = 24  # pixels around the page, of its own edge, so that digits there have surroundings
 
@@ -106,7 +106,9 @@ class Detector:
 
 
 def _decode(cells: np.ndarray, shape: tuple[int, ...], min_score: float) -> Detections:
-    probabilities = softmax(cells[..., : BACKGROUND + 1].astype(np.float32), axis=-1)
+    logits = cells[..., : BACKGROUND + 1].astype(np.float32)
+    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    probabilities = weights / weights.sum(axis=-1, keepdims=True)  # the softmax
     scores = 1 - probabilities[..., BACKGROUND]
     rows, columns = np.nonzero(scores > min_score)
     place = np.stack([columns, rows], axis=1) * CELL + CELL / 2 - PADDING
@@ -130,14 +132,17 @@ def load_detector(path: str | Path | None = None) -> Detector:
         path: a `.keras` file; None for the user's own, else the released one.
 
     Returns:
-        The detector, run by Keras.
+        The detector, run by ONNX Runtime where that is installed and the file has an ONNX copy
+        beside it (see `onnx_copy`), else by Keras.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it is damaged, wants to run code, or is not a detector of this project.
     """
     path = storage.find_model("detector") if path is None else Path(path)
-    from digits.networks.keras_engine import KerasEngine
+    engine: Engine | None = onnx_engine.load_copy(path, (NUM_OUTPUTS,))
+    if engine is None:
+        from digits.networks.keras_engine import KerasEngine
 
-    model = storage.load_detector_model(path)
-    return Detector(KerasEngine(model), path, storage.read_metadata(path))
+        engine = KerasEngine(storage.load_detector_model(path))
+    return Detector(engine, path, storage.read_metadata(path))

@@ -5,9 +5,7 @@ from typing import Any
 
 from digits.keras_quietly import keras, tf
 from digits.networks.batch_norm import FusedBatchNormalization, fold_weights
-from digits.networks.detector import BACKGROUND
-
-NUM_OUTPUTS = BACKGROUND + 1 + 4  # of a cell: logits of the classes, and where the box is
+from digits.networks.detector import NUM_OUTPUTS
 
 LIGHT_BLOCK = 8  # pixels to a side over which brightness is averaged before it is smoothed
 SMOOTHED_BLOCKS = 5

@@ -13,6 +13,7 @@ import numpy as np
 
 from digits import files
 from digits.mnist import IMAGE_SHAPE, NUM_CLASSES
+from digits.networks import onnx_copy
 
 if TYPE_CHECKING:
     from digits.keras_quietly import keras
@@ -21,16 +22,19 @@ OWN_MODELS = Path("saved_models")  # of whoever runs a command, in the folder wh
 RELEASED_MODELS = files.shipped("saved_models/released")
 
 
-def save(model: keras.Model, path: str | Path, metadata: Mapping[str, Any]) -> tuple[Path, Path]:
-    """Save a model, and what is known of it as JSON beside it.
+def save(model: keras.Model, path: str | Path, metadata: Mapping[str, Any]) -> list[Path]:
+    """Save a model, what is known of it as JSON beside it, and a copy that needs no TensorFlow.
+
+    The copy is made where the packages of the extra `export` are installed.
 
     Args:
         model: a `keras.Model`.
-        path: file to write, ending in `.keras`; the JSON gets the same name with `.json`.
+        path: file to write, ending in `.keras`; the JSON gets the same name with `.json`, and the
+            copy with `.onnx`.
         metadata: content of the JSON.
 
     Returns:
-        The two paths written.
+        The paths written.
 
     Raises:
         OSError: they cannot be written.
@@ -43,7 +47,10 @@ def save(model: keras.Model, path: str | Path, metadata: Mapping[str, Any]) -> t
         bare.save(temporary)
     metadata_path = path.with_suffix(".json")
     files.write_json(metadata_path, metadata)
-    return path, metadata_path
+    written = [path, metadata_path]
+    if onnx_copy.can_convert():
+        written.append(onnx_copy.write_copy(bare, path))
+    return written
 
 
 def package_versions() -> dict[str, str]:
@@ -158,11 +165,12 @@ def load_detector_model(path: str | Path) -> keras.Model:
     Returns:
         An uncompiled `keras.Model` as `detector_model.build_detector` builds.
     """
-    from digits.networks import detector_model  # which registers its layers too
+    from digits.networks import detector_model  # noqa: F401 - registers its layers
+    from digits.networks.detector import NUM_OUTPUTS
 
     model = load_network(Path(path), "train_detector.py")
     inputs, outputs = _get_shapes(model)
-    if (inputs, outputs) != ((None, None, 1), (None, None, detector_model.NUM_OUTPUTS)):
+    if (inputs, outputs) != ((None, None, 1), (None, None, NUM_OUTPUTS)):
         raise ValueError(
             f"{path} maps {inputs} to {outputs}, expected a network that detects digits: "
             "train one with python train_detector.py"

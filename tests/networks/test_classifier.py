@@ -10,6 +10,8 @@ from digits import mnist
 from digits.keras_quietly import keras
 from digits.networks import Classifier, load_classifier, mean_probabilities, storage
 from digits.networks.classifier import BATCH_SIZE
+from digits.networks.keras_engine import KerasEngine
+from digits.networks.onnx_engine import OnnxEngine
 from digits.transforms import warp
 from tests.conftest import ROOT
 
@@ -60,23 +62,26 @@ def test_what_is_known_of_a_classifier_comes_from_its_json():
     assert (unknown.threshold, unknown.temperature) == (0.8, None)
 
 
-def test_only_networks_of_this_project_run_by_keras_can_be_looked_into(dense_path, tmp_path):
+def test_only_networks_of_this_project_can_be_looked_into(dense_path, tmp_path):
     load_classifier(dense_path).check_layers()
     layers = keras.layers
     foreign = [layers.Input((28, 28)), layers.Flatten(), layers.Dense(10), layers.Softmax()]
     keras.Sequential(foreign).save(tmp_path / "foreign.keras")
     with pytest.raises(ValueError, match=r"foreign.keras has the layers flatten.*, expected norm"):
         load_classifier(tmp_path / "foreign.keras").check_layers()
-    with pytest.raises(ValueError, match=r"x\.other is not run by Keras"):
+    with pytest.raises(FileNotFoundError, match=r"x\.other does not exist"):
         Classifier(Sums(), Path("x.other")).check_layers()
 
 
 @pytest.mark.parametrize("name", mnist.NETWORKS)
-def test_the_compiled_answers_are_those_of_the_keras_model(name):
+def test_each_engine_answers_as_the_keras_model_does(name):
     images = data.normalize(data.load_test()[0][:30])
     classifier = load_classifier(storage.RELEASED_MODELS / f"{name}.keras")
+    assert isinstance(classifier.engine, OnnxEngine)
     expected = keras.ops.convert_to_numpy(classifier.keras_model(images, training=False))
     np.testing.assert_allclose(classifier.probabilities(images), expected, atol=1e-5)
+    by_keras = Classifier(KerasEngine(classifier.keras_model), classifier.path)
+    np.testing.assert_allclose(by_keras.probabilities(images), expected, atol=1e-5)
 
 
 def test_an_engine_other_than_keras_needs_no_keras():

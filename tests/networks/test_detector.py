@@ -5,8 +5,18 @@ import pytest
 
 from digits.keras_quietly import keras
 from digits.networks import Detections, Detector, load_detector, storage
-from digits.networks.detector import BACKGROUND, CELL, NUM_DETECTED, PADDING, STRIDE, TURNED
-from digits.networks.detector_model import NUM_OUTPUTS, LocalContrastNormalization
+from digits.networks.detector import (
+    BACKGROUND,
+    CELL,
+    NUM_DETECTED,
+    NUM_OUTPUTS,
+    PADDING,
+    STRIDE,
+    TURNED,
+)
+from digits.networks.detector_model import LocalContrastNormalization
+from digits.networks.keras_engine import KerasEngine
+from digits.networks.onnx_engine import OnnxEngine
 
 
 class OneCell:
@@ -72,12 +82,16 @@ def test_detections_are_put_together_and_chosen_like_rows():
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 200), (57, 90)])
-def test_the_compiled_answers_are_those_of_the_keras_model(shape):
-    detector = load_detector(storage.RELEASED_MODELS / "detector.keras")
+def test_each_engine_answers_as_the_keras_model_does(shape):
+    path = storage.RELEASED_MODELS / "detector.keras"
+    network = storage.load_detector_model(path)
     padded = [2 * PADDING + side + -side % STRIDE for side in shape]
     page = np.random.default_rng(0).random((1, *padded, 1), np.float32)
-    expected = keras.ops.convert_to_numpy(detector.engine.model(page, training=False))
-    np.testing.assert_allclose(detector.engine(page), expected, atol=1e-3)
+    expected = keras.ops.convert_to_numpy(network(page, training=False))
+    engine = load_detector(path).engine
+    assert isinstance(engine, OnnxEngine)
+    np.testing.assert_allclose(engine(page), expected, atol=1e-3)
+    np.testing.assert_allclose(KerasEngine(network)(page), expected, atol=1e-3)
 
 
 def test_the_light_on_a_page_does_not_matter():

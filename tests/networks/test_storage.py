@@ -20,7 +20,7 @@ def test_a_saved_model_comes_back_the_same_with_its_metadata(tmp_path):
     paths = storage.save(
         network, tmp_path / "mine.keras", {"seed": 3, "versions": storage.package_versions()}
     )
-    assert [path.name for path in paths] == ["mine.keras", "mine.json"]
+    assert [path.name for path in paths] == ["mine.keras", "mine.json", "mine.onnx"]
     for saved, loaded in zip(
         network.get_weights(), storage.load_classifier_model(paths[0]).get_weights(), strict=True
     ):
@@ -34,7 +34,7 @@ def test_the_saved_file_leaves_the_optimizer_out(tmp_path):
     network = models.build_dense()
     network.compile("adam", "sparse_categorical_crossentropy")
     network.fit(np.zeros((4, 28, 28), np.float32), np.zeros(4), verbose=0)
-    path, _ = storage.save(network, tmp_path / "compiled.keras", {})
+    path, *_ = storage.save(network, tmp_path / "compiled.keras", {})
     assert path.stat().st_size < 1.3 * 4 * network.count_params()
 
 
