@@ -11,6 +11,7 @@ from digits import __version__, cli
 COMMANDS = {
     "read": "read the digits on photos of handwritten notes",
     "serve": "serve a web page to draw digits and read photos on",
+    "export": "export a network to ONNX and LiteRT, and check the files",
 }
 
 
@@ -37,10 +38,15 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         "command", metavar="COMMAND", choices=list(COMMANDS), help=argparse.SUPPRESS
     )
     # The words after the subcommand are its own. It is imported only here: that takes time.
-    if parser.parse_args(words[:1]).command == "read":
+    chosen = parser.parse_args(words[:1]).command
+    if chosen == "read":
         from digits.reading import command as read
 
         return read.main(words[1:])
+    if chosen == "export":
+        from digits.export import command as export
+
+        return export.main(words[1:])
     from digits.web import command as serve
 
     serve.main(words[1:], prog="digits serve")
