@@ -21,9 +21,12 @@ LESS_LIKELY = 0.67  # weight of ink that is lighter than paper where the page's 
 # are detected as upright ones also after other turns, because they look alike.
 ANY_ORIENTATION = 0.05
 ALIKE = {1: AMBIGUOUS_ON_SIDE, 2: AMBIGUOUS_UPSIDE_DOWN, 3: AMBIGUOUS_ON_SIDE}
-# Pages are upright unless another orientation's log-likelihood is larger by so much; orientations
-# that come as near to the best are tried.
-MIN_GAIN, NEAR = 1.5, 1.0
+# Pages are upright unless another orientation's evidence is larger by so much; orientations that
+# come as near to the best are tried.
+MIN_GAIN, NEAR = 1.0, 0.95
+# Evidence for an orientation of each digit that is detected in it, added to the log-likelihood: a 2
+# that is upside down may be none of the classes.
+DIGIT_EVIDENCE = 1.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,13 +120,19 @@ def choose_view(
     if turns is not None:
         return view, viewed, found
     views = {0: (view, viewed, found)}
+    weights = np.full(4, np.nan)  # of the digits in each orientation that was tried
+    weights[0] = judged.weight
     totals = judged.log_likelihoods - [0, MIN_GAIN, MIN_GAIN, MIN_GAIN]
     while True:
-        untried = [n for n in np.argsort(-totals, kind="stable").tolist() if n not in views]
-        if not untried or totals[untried[0]] < totals.max() - NEAR:
-            return views[int(totals.argmax())]
+        # Those not tried may have as many digits as the best.
+        expected = np.where(np.isnan(weights), np.nanmax(weights), weights)
+        evidence = totals + DIGIT_EVIDENCE * expected
+        ranked = np.argsort(-evidence, kind="stable").tolist()
+        untried = [turn for turn in ranked if turn not in views]
+        if not untried or evidence[untried[0]] < evidence.max() - NEAR:
+            return views[next(turn for turn in ranked if turn in views)]
         turned = _detect(page, View(view.is_inverted, untried[0]), detector)
-        views[untried[0]] = turned[:3]
+        views[untried[0]], weights[untried[0]] = turned[:3], turned[3].weight
         # The same page was seen from another side.
         totals += np.roll(turned[3].log_likelihoods, untried[0])
 

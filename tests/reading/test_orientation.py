@@ -31,6 +31,9 @@ LEFT, OVER, RIGHT = View(False, 1), View(False, 2), View(False, 3)
         ({UPRIGHT: [-1, 0, -1, -1]}, UPRIGHT, 2),  # not enough for a turn
         ({UPRIGHT: [-1, 0, -1, -1], LEFT: [0, -1, -1, -1]}, LEFT, 2),
         ({UPRIGHT: [-9, 0, -9, -9], LEFT: [-99, 0, 0, 0]}, UPRIGHT, 2),  # not confirmed
+        # There are no digits to be seen after the turn that is tried, or more of them.
+        ({UPRIGHT: [-1, -1, 0, -1]}, UPRIGHT, 2),
+        ({UPRIGHT: [-0.2, -9, 0, -9], OVER: ([0, -9, 0, -9], 9)}, OVER, 2),
         ({LIGHT: [0, -9, -9, -9]}, LIGHT, 1),
         ({}, UPRIGHT, 1),
     ],
@@ -43,9 +46,9 @@ def test_a_page_is_turned_for_likely_gains(monkeypatch, seen, chosen, num_tried)
         return view
 
     def judge(view, _found):
-        here = np.array(seen.get(view, [0, 0, 0, 0]), float)
-        weight = float(view in seen)
-        return Judgement(here, 2 * weight, 0.97, weight)
+        here = seen.get(view, ([0, 0, 0, 0], 0))
+        likelihoods, weight = here if isinstance(here, tuple) else (here, 2)
+        return Judgement(np.array(likelihoods, float), float(weight), 0.97, float(weight))
 
     # A view stands for the page in it, and for what is detected there.
     monkeypatch.setattr(View, "apply", lambda view, _page: view)
