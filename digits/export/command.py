@@ -38,11 +38,15 @@ def main(
     with cli.one_line_errors():
         dataset = (load_dataset or read_dataset)(args.data)
 
-    from digits.export import convert, exporter
+    from digits.export import convert
 
     with cli.one_line_errors():
         for runtime in args.formats:
             convert.check_installed(runtime)
+
+    from digits.export import exporter
+
+    with cli.one_line_errors():
         exported = exporter.export(args.model, args.model_path, paths, dataset)
     print(exporter.format_table(exported))
     for row in exported:

@@ -20,8 +20,8 @@ from digits.stderr import caught_stderr
 
 # Packages that write a format and those that check it.
 PACKAGES = {
-    "onnx": ("onnx", "tf2onnx", "onnxruntime"),
-    "litert": ("ai_edge_litert",),
+    "onnx": ("tensorflow", "onnx", "tf2onnx", "onnxruntime"),
+    "litert": ("tensorflow", "ai_edge_litert"),
 }
 
 
@@ -35,7 +35,7 @@ def check_installed(runtime: str) -> None:
     if missing:
         raise ValueError(
             f"exporting to {runtime} needs the packages {', '.join(missing)}: "
-            "pip install -r requirements-export.txt"
+            "pip install -r requirements-export.txt (or pip install '.[export]')"
         )
 
 

@@ -1,5 +1,7 @@
 """Runs networks with Keras on TensorFlow."""
 
+from __future__ import annotations
+
 import functools
 
 import numpy as np

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import json
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -189,8 +190,6 @@ def load_network(path: Path, script: str) -> keras.Model:
         FileNotFoundError: there is no such file.
         ValueError: it is damaged, wants to run code, or has weights that are not finite.
     """
-    from digits.keras_quietly import keras
-
     if not path.is_file():
         problem = "is a folder" if path.is_dir() else "does not exist"
         raise FileNotFoundError(
@@ -201,6 +200,13 @@ def load_network(path: Path, script: str) -> keras.Model:
             f"{path} is not a whole .keras file (truncated, or another format): "
             f"train again with python {script}"
         )
+    if importlib.util.find_spec("tensorflow") is None:
+        raise ValueError(
+            f"{path} has no ONNX copy of itself beside it, expected one where TensorFlow is not "
+            "installed: pip install -r requirements.txt (or pip install '.[train]')"
+        )
+    from digits.keras_quietly import keras
+
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # a foreign or damaged file can make Keras raise nearly anything

@@ -100,7 +100,9 @@ def test_mistakes_are_one_line(words, message, small, tmp_path, capsys):
 
 def test_what_is_not_installed_is_named(monkeypatch):
     monkeypatch.setattr(convert.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"needs the packages ai_edge_litert: pip install"):
+    with pytest.raises(
+        ValueError, match=r"needs the packages tensorflow, ai_edge_litert: pip install"
+    ):
         convert.check_installed("litert")
 
 
@@ -119,9 +121,7 @@ def test_the_installed_command_reads_a_dataset_of_its_own(tmp_path, capsys):
 
 
 def test_the_script_answers_help_without_tensorflow():
-    code = (
-        "import sys, export\ntry: export.main(['--help'])\nfinally: print(*sys.modules)"
-    )
+    code = "import sys, export\ntry: export.main(['--help'])\nfinally: print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert "keras.src" not in done.stdout and "--precisions" in done.stdout
 

@@ -70,7 +70,9 @@ def test_a_detector_is_no_copy_of_a_classifier_though_the_digest_fits(tiny):
 
 
 def test_keras_runs_the_networks_where_onnx_runtime_is_not_installed(tiny, monkeypatch):
-    monkeypatch.setattr(onnx_engine.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(
+        onnx_engine.importlib.util, "find_spec", lambda name: name != "onnxruntime" or None
+    )
     assert isinstance(load_classifier(tiny).engine, KerasEngine)
     assert isinstance(load_detector().engine, KerasEngine)
 
@@ -93,3 +95,10 @@ assert not loaded, loaded
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "12 + 30 = 42\n"
+
+
+def test_a_network_without_a_copy_needs_tensorflow(tiny, monkeypatch):
+    tiny.with_suffix(".onnx").unlink()
+    monkeypatch.setattr(storage.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"tiny\.keras has no ONNX copy .* pip install -r"):
+        load_classifier(tiny)

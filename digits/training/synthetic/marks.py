@@ -282,6 +282,27 @@ def frame(
     return list(corners * (width, height) + middle)
 
 
+def gaps(rng: np.random.Generator, ink: np.ndarray, radius: float, count: int) -> np.ndarray:
+    """Draw round spots on the ink, where it is to be erased.
+
+    Args:
+        rng: random generator.
+        ink: float32 array of shape (height, width), 0 no ink to 1.
+        radius: of the spots, in pixels.
+        count: how many.
+
+    Returns:
+        float32 array of that shape, 0 to 1; 0 where there is no ink to erase.
+    """
+    page, draw = _blank(ink.shape)
+    spots = np.argwhere(ink > 0.5)
+    if len(spots):
+        for y, x in SUPERSAMPLING * rng.choice(spots, count):
+            reach = SUPERSAMPLING * radius
+            draw.ellipse([x - reach, y - reach, x + reach, y + reach], fill=255)
+    return _shrink(page, ink.shape)
+
+
 def fibres(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     """Draw the fibres of rough paper: short curved lines, lighter and darker than it.
 

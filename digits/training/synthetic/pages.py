@@ -66,16 +66,20 @@ def make_page(
         like digits in that view too.
     """
     kind = rng.choice(
-        ["lines", "cells", "scattered", "no digits", "giant", "tiny"],
-        p=[0.42, 0.22, 0.1, 0.14, 0.09, 0.03],
+        ["lines", "cells", "scattered", "no digits", "giant", "tiny", "single"],
+        p=[0.36, 0.22, 0.09, 0.13, 0.07, 0.03, 0.1],
     )
-    size = {"giant": rng.uniform(55, 190), "tiny": rng.uniform(4.5, 7.5)}.get(kind)
-    size = size or np.exp(rng.uniform(np.log(10), np.log(46)))
+    smallest, largest = {"giant": (55, 190), "tiny": (4.5, 7.5), "single": (14, 120)}.get(
+        kind, (10, 46)
+    )
+    size = np.exp(rng.uniform(np.log(smallest), np.log(largest)))
     writer = Writer(rng, size, strokes, labels, shape)
     if kind == "cells":
         writer.write_cells(share_empty=rng.uniform(0, 0.5))
     elif kind == "scattered":
         writer.scatter(int(rng.integers(3, 14)))
+    elif kind == "single":
+        writer.write_single()
     elif kind == "no digits":
         writer.write_no_digits()
     else:
@@ -339,6 +343,15 @@ class Writer:
                 )
                 height = self.size * np.exp(self.rng.normal(0, 0.2))
                 self.write(kind, x, y, height, self.slope + self.rng.normal(0, 0.12))
+
+    def write_single(self) -> None:
+        """Write one digit alone, with a pen of up to a third of its height, perhaps with gaps."""
+        rng = self.rng
+        self.pen = self.size * np.exp(rng.uniform(np.log(0.03), np.log(0.33)))
+        x, y = np.array(self.shape[::-1]) * rng.uniform(0.3, 0.7, 2)
+        self.write("digits", x, y, self.size, rng.normal(0, 0.12))
+        if rng.random() < 0.4:
+            self.ink *= 1 - marks.gaps(rng, self.ink, 0.08 * self.size, int(rng.integers(1, 4)))
 
     def write_no_digits(self) -> None:
         """Write words, an empty form, or a few letters and signs that are not read, or nothing."""
