@@ -90,9 +90,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--start-from",
+        nargs="+",
         type=cli.file_name(".keras"),
         metavar="FILE.keras",
-        help="a detector whose weights to start from (default: random ones)",
+        help="a detector whose weights to start from, or several, from whose mean (default: random "
+        "weights)",
     )
     parser.add_argument(
         "--resume",

@@ -17,7 +17,7 @@ PAGES = [
     ROOT / "datasets" / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
 ]
-SCRIPTS = ("train.py", "evaluate.py", "predict.py", "train_detector.py", "app.py")
+SCRIPTS = ("train.py", "evaluate.py", "predict.py", "train_detector.py", "app.py", "export.py")
 TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
 
 

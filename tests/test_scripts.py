@@ -29,7 +29,8 @@ def test_train_evaluate_predict(run_train, run_main, tiny_data, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "script", ["train.py", "train_detector.py", "evaluate.py", "predict.py", "app.py"]
+    "script",
+    ["train.py", "train_detector.py", "evaluate.py", "predict.py", "app.py", "export.py"],
 )
 def test_help_and_argument_errors_come_before_any_heavy_import(script):
     code = (

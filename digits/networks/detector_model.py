@@ -1,7 +1,10 @@
 """The network that detects digits on a page: small and fully convolutional."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from digits.keras_quietly import keras, tf
 from digits.networks.batch_norm import FusedBatchNormalization, fold_weights
@@ -105,30 +108,37 @@ def fold_detector(network: keras.Model) -> keras.Model:
     return folded
 
 
-def start_from(path: str | Path) -> keras.Model:
-    """Build a detector to train further, on the weights of another one.
+def start_from(paths: Sequence[str | Path]) -> keras.Model:
+    """Build a detector to train further, on the weights of another one, or on the mean of several.
+
+    The mean of the weights of networks that were trained from the same weights on is often better
+    than each (M. Wortsman et al., "Model soups", ICML 2022).
 
     Args:
-        path: `.keras` file of a detector, also of one that detects other classes.
+        paths: `.keras` files of detectors, also of ones that detect other classes.
 
     Returns:
-        A folded `keras.Model`; a layer whose shape differs from that of the other detector starts
+        A folded `keras.Model`; a layer whose shape differs from that of another detector starts
         anew.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is damaged, wants to run code, or has none of the layers.
+        ValueError: it is damaged, wants to run code, or none of its layers fits.
     """
     from digits.networks import storage
 
-    other = storage.load_network(Path(path), "train_detector.py")
-    weights = {layer.name: layer.get_weights() for layer in other.layers}
+    weights = []
+    for path in paths:
+        other = storage.load_network(Path(path), "train_detector.py")
+        weights.append({layer.name: layer.get_weights() for layer in other.layers})
     network, num_copied = build_detector(folded=True), 0
     for layer in network.layers:
-        copied = weights.get(layer.name, [])
-        if copied and [w.shape for w in copied] == [w.shape for w in layer.get_weights()]:
-            layer.set_weights(copied)
+        copied = [each.get(layer.name, []) for each in weights]
+        shapes = [weight.shape for weight in layer.get_weights()]
+        if shapes and all([weight.shape for weight in each] == shapes for each in copied):
+            layer.set_weights([np.mean(same, axis=0) for same in zip(*copied, strict=True)])
             num_copied += 1
     if not num_copied:
-        raise ValueError(f"{path} has none of the detector's layers, expected another detector")
+        names = ", ".join(map(str, paths))
+        raise ValueError(f"{names}: no layer is one of the detector's, expected other detectors")
     return network

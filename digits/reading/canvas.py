@@ -36,7 +36,7 @@ MIN_PART = (
 )
 # Of `score_digits`: below it a drawing does not look like a digit, as 1% of MNIST's validation
 # digits do not, drawn again on a canvas (python -m benchmarks.rejection).
-MIN_DIGIT_SCORE = 0.27
+MIN_DIGIT_SCORE = 0.43
 MARGIN = 4  # pixels of paper around a drawing that is shown alone to the detector
 MIN_SIZE = 0.25  # of the largest digit's longer side: smaller separate strokes are ignored
 WIDE = 1.2  # width over height: less wide strokes are not parts of two digits

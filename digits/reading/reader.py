@@ -26,6 +26,8 @@ from digits.transforms import to_mnist
 
 # That there is a digit or sign, and that it is the most likely one.
 MIN_PROBABILITY = 0.45
+# On the smallest pictures, which show one digit: an answer that is not sure is better than none.
+MIN_SMALL_PROBABILITY = 0.2
 # From this probability on a digit or sign is sure: of the digits on 150 synthetic pages that the
 # detector was not trained on, 0.5% are sure and wrong. The classifier's own threshold left 3.9%: it
 # does not see what stands around a digit.
@@ -120,12 +122,20 @@ class Reader:
         named = np.array(list(SYMBOLS))[found.probabilities.argmax(axis=1)]
         is_bracket = (box_rows.locate(rows, found.boxes)[:, 0] >= 0) & np.isin(named, ("(", ")"))
         is_sign = (shares >= SIGN_SHARE) & ~is_bracket
+        if enlarged.factor > 1 and is_sign.all():
+            # A stroke that fills the smallest pictures is a 1, however much it leans.
+            is_stroke = np.isin(named, (",", "/", "(", ")"))
+            is_sign, is_doubtful = is_sign & ~is_stroke, is_doubtful | is_stroke
 
         def to_photo(boxes: np.ndarray) -> np.ndarray:
             return enlarged.to_photo(view.turn_back(boxes, enlarged.page.shape)) + corner
 
         boxes, digits = self._recognize(
-            page, found[~is_sign], is_doubtful[~is_sign], to_photo(found.boxes[~is_sign])
+            page,
+            found[~is_sign],
+            is_doubtful[~is_sign],
+            to_photo(found.boxes[~is_sign]),
+            MIN_PROBABILITY if enlarged.factor == 1 else MIN_SMALL_PROBABILITY,
         )
         slope = layout.measure_page_slope(boxes)
         detected = _name_signs(found[is_sign], is_doubtful[is_sign])
@@ -188,6 +198,7 @@ class Reader:
         found: Detections,
         is_doubtful: np.ndarray,
         photo_boxes: np.ndarray,
+        min_probability: float,
     ) -> tuple[np.ndarray, list[Digit]]:
         """Recognize the detected digits; returns the probable ones' boxes on the page, and them."""
         inks = [to_mnist.cut_out(page, box) for box in found.boxes]
@@ -196,7 +207,7 @@ class Reader:
         recognized = recognize(self.classifier, prepare(inks), detected)
         probabilities = found.scores * recognized.probabilities.max(axis=1, initial=0)
         ranked = np.argsort(-recognized.probabilities, axis=1)
-        kept = np.flatnonzero(probabilities > MIN_PROBABILITY)
+        kept = np.flatnonzero(probabilities > min_probability)
         digits = [
             Digit(
                 label=int(ranked[index, 0]),

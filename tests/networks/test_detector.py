@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from digits.keras_quietly import keras
-from digits.networks import Detections, Detector, load_detector, storage
+from digits.networks import Detections, Detector, detector_model, load_detector, storage
 from digits.networks.detector import (
     BACKGROUND,
     CELL,
@@ -106,3 +106,20 @@ def test_the_light_on_a_page_does_not_matter():
     assert np.abs(bright - plain).max() < 0.15
     assert np.abs(uneven - plain)[34:-34, 44:-44].max() < 0.6
     assert abs(uneven[29, 104]) < 0.5
+
+
+def test_a_training_starts_from_the_mean_of_detectors(tmp_path):
+    paths, networks = [tmp_path / "a.keras", tmp_path / "b.keras"], []
+    for path in paths:
+        networks.append(detector_model.build_detector(folded=True))
+        networks[-1].save(path)
+    started = detector_model.start_from(paths)
+    for mean, *each in zip(
+        started.get_weights(), *(network.get_weights() for network in networks), strict=True
+    ):
+        np.testing.assert_allclose(mean, np.mean(each, axis=0), atol=1e-6)
+
+
+def test_a_classifier_is_no_detector_to_start_from(dense_path):
+    with pytest.raises(ValueError, match=r"dense\.keras: no layer is one of the detector's"):
+        detector_model.start_from([dense_path])

@@ -224,3 +224,24 @@ def test_ink_is_darker_than_its_paper():
         photo = photograph.photograph(np.random.default_rng(seed), ink, 20)
         darker += photo[34:46, 34:46].mean() < photo[20:60, 20:60].mean()
     assert darker >= 38
+
+
+def test_gaps_are_drawn_on_the_ink_only():
+    ink = np.zeros((60, 80), np.float32)
+    ink[28:32, 10:70] = 1
+    spots = marks.gaps(np.random.default_rng(0), ink, radius=3, count=2)
+    assert 20 < spots.sum() < 2 * np.pi * 4**2
+    rows, columns = np.nonzero(spots)
+    assert 24 <= rows.min() and rows.max() <= 35 and 6 <= columns.min() and columns.max() <= 74
+    assert not marks.gaps(np.random.default_rng(0), np.zeros((60, 80)), 3, 2).any()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_single_digit_stands_alone(digits, seed):
+    writer = pages.Writer(np.random.default_rng(seed), 30, *digits, (120, 120))
+    writer.write_single()
+    assert len(writer.boxes) == 1 and writer.written[0] < 10
+    left, top, right, bottom = writer.boxes[0]
+    outside = writer.ink.copy()
+    outside[max(0, top - 3) : bottom + 3, max(0, left - 3) : right + 3] = 0
+    assert outside.max() < 0.5 < writer.ink.max()
