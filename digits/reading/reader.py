@@ -20,7 +20,7 @@ from digits.reading.photos import Photo
 from digits.reading.recognize import prepare, recognize
 from digits.reading.region import Region
 from digits.reading.results import Digit, Gap, Line, Number, Page, Sign, Table
-from digits.reading.rules import NO_RULES, find_rules
+from digits.reading.rules import NO_RULES, Rules, find_rules
 from digits.symbols import SIGNS, SYMBOLS
 from digits.transforms import to_mnist
 
@@ -104,32 +104,14 @@ class Reader:
         view, page, found = choose_view(
             enlarged.page, self.detector, None if turn is None else turn // 90
         )
-        found = _take_symbols(select_written(page, found))
-        page_rules, rows = NO_RULES, list[box_rows.BoxRow]()
-        if len(found):
-            # Rules may be of another ink than what is read.
-            ruled = page if ink is None else view.apply(enlarge(part.grey()).page)
-            digit_height = tables.measure_digit_height(found.boxes)
-            page_rules = find_rules(ruled, digit_height)
-            rows = box_rows.find_box_rows(ruled, page_rules, found.boxes, digit_height)
-            found = found[
-                ~tables.are_sides_of_boxes(page_rules, found.boxes)
-                & ~box_rows.are_sides(rows, found.boxes)
-            ]
-        shares = found.probabilities[:, NUM_CLASSES:].sum(axis=1)
-        is_doubtful = (shares > DOUBTFUL_SHARES[0]) & (shares < DOUBTFUL_SHARES[1])
-        # In a box, what looks like a bracket is a 1.
-        named = np.array(list(SYMBOLS))[found.probabilities.argmax(axis=1)]
-        is_bracket = (box_rows.locate(rows, found.boxes)[:, 0] >= 0) & np.isin(named, ("(", ")"))
-        is_sign = (shares >= SIGN_SHARE) & ~is_bracket
-        if enlarged.factor > 1 and is_sign.all():
-            # A stroke that fills the smallest pictures is a 1, however much it leans.
-            is_stroke = np.isin(named, (",", "/", "(", ")"))
-            is_sign, is_doubtful = is_sign & ~is_stroke, is_doubtful | is_stroke
 
         def to_photo(boxes: np.ndarray) -> np.ndarray:
             return enlarged.to_photo(view.turn_back(boxes, enlarged.page.shape)) + corner
 
+        # Rules may be of another ink than what is read.
+        ruled = page if ink is None else view.apply(enlarge(part.grey()).page)
+        found, page_rules, rows = _find_structure(ruled, _take_symbols(select_written(page, found)))
+        is_sign, is_doubtful = _tell_signs(found, rows, is_smallest=enlarged.factor > 1)
         boxes, digits = self._recognize(
             page,
             found[~is_sign],
@@ -138,50 +120,16 @@ class Reader:
             MIN_PROBABILITY if enlarged.factor == 1 else MIN_SMALL_PROBABILITY,
         )
         slope = layout.measure_page_slope(boxes)
-        detected = _name_signs(found[is_sign], is_doubtful[is_sign])
-        selected = signs.select(detected, boxes, slope)
+        selected = signs.select(_name_signs(found[is_sign], is_doubtful[is_sign]), boxes, slope)
+        written = _Written(boxes, digits, selected)
         grid = None
-        num_beside = (box_rows.locate(rows, boxes)[:, 0] < 0).sum()
-        if box_rows.are_stacked(rows) or num_beside > MIN_BESIDE_BOXES * len(boxes):
-            grid = tables.find_grid(page_rules, boxes, selected.boxes)
-        if grid is not None:
-            in_words, is_unread = words.find_words(
-                page, grid.rules, np.concatenate([boxes, selected.boxes])
-            )
-            num_digits = len(boxes)
-            digits = _doubt(digits, is_unread[:num_digits])
-            digits = list(itertools.compress(digits, ~in_words[:num_digits]))
-            boxes, selected = boxes[~in_words[:num_digits]], selected[~in_words[num_digits:]]
-            grid = tables.find_grid(page_rules, boxes, selected.boxes)
-        symbols: list[Digit | Sign] = [*digits]
-        symbols += _make_signs(selected, to_photo(selected.boxes))
-        in_boxes = box_rows.locate(rows, np.concatenate([boxes, selected.boxes]))
-        texts = selected.texts.tolist()
-        if not rows:
-            lines = layout.make_lines(boxes, texts, selected.boxes, slope)
-            aligned = alignment.find_aligned(boxes, texts, selected.boxes, lines, slope)
-            if aligned is not None and _has_more_cells(aligned, grid, len(boxes)):
-                grid = aligned
-        places = None if grid is None else grid.places
-        if places is not None:
-            in_boxes[places[:, 0] >= 0] = -1
-        lines = layout.make_lines(boxes, texts, selected.boxes, slope, places, in_boxes[:, 0])
-
-        def make_gap(row: int, index: int) -> Gap:
-            return Gap(tuple(to_photo(rows[row].get_box(index)[None])[0].tolist()))
-
-        parts = [
-            [(_make_part(part, symbols, in_boxes, make_gap), part[0]) for part in line]
-            for line in lines
-        ]
-        made = tuple(Line(tuple(part for part, _ in line)) for line in parts)
-        table = None
-        if grid is not None:
-            table = _make_table(grid, list(itertools.chain(*parts)), to_photo)
+        if _may_have_table(rows, boxes):
+            written, grid = _find_ruled_grid(page, page_rules, written)
+        lines, table = _arrange(written, grid, rows, slope, to_photo)
         return Page(
             photo.name,
             photo.scale,
-            made,
+            lines,
             view.turns,
             view.is_inverted,
             table,
@@ -220,6 +168,111 @@ class Reader:
             for index in kept
         ]
         return found.boxes[kept], digits
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Written:
+    """The digits and signs on a page: boxes of digits in pixels of the page, digits, signs."""
+
+    boxes: np.ndarray
+    digits: list[Digit]
+    signs: signs.Signs
+
+    @property
+    def all_boxes(self) -> np.ndarray:
+        """Boxes of the digits, then of the signs."""
+        return np.concatenate([self.boxes, self.signs.boxes])
+
+
+def _find_structure(
+    ruled: np.ndarray, found: Detections
+) -> tuple[Detections, Rules, list[box_rows.BoxRow]]:
+    """Find rules and rows of boxes, and leave out detections that are sides of boxes."""
+    if not len(found):
+        return found, NO_RULES, []
+    digit_height = tables.measure_digit_height(found.boxes)
+    page_rules = find_rules(ruled, digit_height)
+    rows = box_rows.find_box_rows(ruled, page_rules, found.boxes, digit_height)
+    are_sides = tables.are_sides_of_boxes(page_rules, found.boxes)
+    return found[~are_sides & ~box_rows.are_sides(rows, found.boxes)], page_rules, rows
+
+
+def _tell_signs(
+    found: Detections, rows: list[box_rows.BoxRow], is_smallest: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Tell signs from digits; returns two bool arrays: what is a sign, and what is doubtful."""
+    shares = found.probabilities[:, NUM_CLASSES:].sum(axis=1)
+    is_doubtful = (shares > DOUBTFUL_SHARES[0]) & (shares < DOUBTFUL_SHARES[1])
+    named = np.array(list(SYMBOLS))[found.probabilities.argmax(axis=1)]
+    # In a box, what looks like a bracket is a 1.
+    is_bracket = (box_rows.locate(rows, found.boxes)[:, 0] >= 0) & np.isin(named, ("(", ")"))
+    is_sign = (shares >= SIGN_SHARE) & ~is_bracket
+    if is_smallest and is_sign.all():
+        # A stroke that fills the smallest pictures is a 1, however much it leans.
+        is_stroke = np.isin(named, (",", "/", "(", ")"))
+        is_sign, is_doubtful = is_sign & ~is_stroke, is_doubtful | is_stroke
+    return is_sign, is_doubtful
+
+
+def _may_have_table(rows: list[box_rows.BoxRow], boxes: np.ndarray) -> bool:
+    """Whether digits are in more than single rows of boxes with a digit each."""
+    num_beside = (box_rows.locate(rows, boxes)[:, 0] < 0).sum()
+    return box_rows.are_stacked(rows) or num_beside > MIN_BESIDE_BOXES * len(boxes)
+
+
+def _find_ruled_grid(
+    page: np.ndarray, page_rules: Rules, written: _Written
+) -> tuple[_Written, tables.Grid | None]:
+    """Find the table between rules, and leave out what is part of a word in one of its cells."""
+    grid = tables.find_grid(page_rules, written.boxes, written.signs.boxes)
+    if grid is None:
+        return written, None
+    in_words, is_unread = words.find_words(page, grid.rules, written.all_boxes)
+    num_digits = len(written.boxes)
+    is_kept = ~in_words[:num_digits]
+    digits = _doubt(written.digits, is_unread[:num_digits])
+    kept = _Written(
+        written.boxes[is_kept],
+        list(itertools.compress(digits, is_kept)),
+        written.signs[~in_words[num_digits:]],
+    )
+    return kept, tables.find_grid(page_rules, kept.boxes, kept.signs.boxes)
+
+
+def _arrange(
+    written: _Written,
+    grid: tables.Grid | None,
+    rows: list[box_rows.BoxRow],
+    slope: float,
+    to_photo: Callable[[np.ndarray], np.ndarray],
+) -> tuple[tuple[Line, ...], Table | None]:
+    """Arrange what is written in lines, and in the table if there is one."""
+    boxes, selected = written.boxes, written.signs
+    symbols: list[Digit | Sign] = [*written.digits]
+    symbols += _make_signs(selected, to_photo(selected.boxes))
+    in_boxes = box_rows.locate(rows, written.all_boxes)
+    texts = selected.texts.tolist()
+    if not rows:
+        lines = layout.make_lines(boxes, texts, selected.boxes, slope)
+        aligned = alignment.find_aligned(boxes, texts, selected.boxes, lines, slope)
+        if aligned is not None and _has_more_cells(aligned, grid, len(boxes)):
+            grid = aligned
+    places = None if grid is None else grid.places
+    if places is not None:
+        in_boxes[places[:, 0] >= 0] = -1
+    lines = layout.make_lines(boxes, texts, selected.boxes, slope, places, in_boxes[:, 0])
+
+    def make_gap(row: int, index: int) -> Gap:
+        return Gap(tuple(to_photo(rows[row].get_box(index)[None])[0].tolist()))
+
+    parts = [
+        [(_make_part(part, symbols, in_boxes, make_gap), part[0]) for part in line]
+        for line in lines
+    ]
+    made = tuple(Line(tuple(part for part, _ in line)) for line in parts)
+    if grid is None:
+        return made, None
+    return made, _make_table(grid, list(itertools.chain(*parts)), to_photo)
 
 
 def _take_symbols(found: Detections) -> Detections:
