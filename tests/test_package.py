@@ -72,7 +72,7 @@ def test_the_package_has_nothing_beside_digits(installed):
 
 def test_the_package_is_small(installed):
     size = sum(path.stat().st_size for path in installed.rglob("*") if path.is_file())
-    assert size < 10e6  # the released networks have 3 MB, the figures of the Learn tab 2 MB
+    assert size < 12e6  # the released networks have 3 MB, their copies 3, the Learn tab's figures 2
 
 
 def test_the_installed_package_reads_a_photo_and_has_the_figures_of_its_learn_tab(

@@ -29,6 +29,7 @@ def test_train_writes_model_metadata_and_figures(run_script, tiny_data, tmp_path
     assert written == [
         str(model_path),
         str(model_path.with_suffix(".json")),
+        str(model_path.with_suffix(".onnx")),
         "plots/dataset_samples.png",
         "plots/mine_network.png",
         "plots/mine_accuracy.png",
