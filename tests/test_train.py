@@ -25,7 +25,7 @@ def test_train_writes_model_metadata_and_figures(run_script, tiny_data, tmp_path
     trained = run_script("train.py", *args, *QUICK)
     assert (trained.returncode, trained.stderr) == (0, "")
     assert "20/20" in trained.stdout
-    written = [line.removeprefix("Wrote ") for line in trained.stdout.splitlines()[-7:]]
+    written = [line.removeprefix("Wrote ") for line in trained.stdout.splitlines()[-8:]]
     assert written == [
         str(model_path),
         str(model_path.with_suffix(".json")),

@@ -49,5 +49,5 @@ def test_one_percent_of_the_validation_images_is_below_the_threshold(overconfide
     classifier = finish(network, images, labels, tmp_path / "tiny.keras")
     confidences = classifier.probabilities(images).max(axis=1)
     assert (confidences < classifier.threshold).sum() == 3
-    path, _ = storage.save(classifier.keras_model, classifier.path, classifier.metadata)
+    path, *_ = storage.save(classifier.keras_model, classifier.path, classifier.metadata)
     assert storage.read_metadata(path) == classifier.metadata
