@@ -19,6 +19,9 @@ MIN_CELL_SCORE = 0.35  # of a cell of the page, that it lies in a digit or a sig
 # the one with the lower score is removed; and so it is if more of either lies in the other than the
 # third, as a share of its area.
 MIN_FUSED_OVERLAP, MAX_OVERLAP, MAX_COVERED = 0.5, 0.25, 0.6
+# Width of a box over its height, at least, where overlaps are measured: two detections of a 1 may lie
+# beside each other.
+MIN_ASPECT = 0.35
 MIN_SCORE = 0.7  # of a detection, that there is an upright digit
 MIN_SIGN_SCORE = 0.35  # of a detection, that there is a sign and that it is the most likely one
 # A page is mostly written with one pen, at one size: what is far fainter or smaller than the rest
@@ -64,14 +67,15 @@ def fuse(candidates: Detections) -> Detections:
         What is left, the surest first; probabilities add up to 1.
     """
     boxes, scores, probabilities = candidates.boxes, candidates.scores, candidates.probabilities
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    widened = _widen(boxes)
+    areas = (widened[:, 2:] - widened[:, :2]).prod(axis=1)
     is_left = np.ones(len(boxes), bool)
     fused = []
     for index in np.argsort(-scores, kind="stable"):
         if not is_left[index]:
             continue
-        starts = np.maximum(boxes[:, :2], boxes[index, :2])
-        ends = np.minimum(boxes[:, 2:], boxes[index, 2:])
+        starts = np.maximum(widened[:, :2], widened[index, :2])
+        ends = np.minimum(widened[:, 2:], widened[index, 2:])
         shared = np.clip(ends - starts, 0, None).prod(axis=1)
         overlaps = shared / (areas + areas[index] - shared)
         same = is_left & (overlaps > MIN_FUSED_OVERLAP)
@@ -90,6 +94,13 @@ def fuse(candidates: Detections) -> Detections:
         is_left &= (covered <= MAX_COVERED) & (overlaps <= MAX_OVERLAP)
         is_left[index] = False
     return Detections.concatenate(fused)
+
+
+def _widen(boxes: np.ndarray) -> np.ndarray:
+    """Widen boxes that are narrower than `MIN_ASPECT`, around their middles."""
+    left, top, right, bottom = boxes.T
+    more = np.maximum(MIN_ASPECT * (bottom - top) - (right - left), 0) / 2
+    return np.stack([left - more, top, right + more, bottom], axis=1)
 
 
 def select_written(page: np.ndarray, found: Detections) -> Detections:

@@ -95,6 +95,12 @@ def test_boxes_that_overlap_a_little_are_suppressed_by_the_surer_one():
     assert found.boxes.tolist() == [boxes[2], boxes[1]]
 
 
+def test_two_detections_of_a_1_beside_each_other_are_one_and_two_1s_are_two():
+    boxes = [[93, 276, 97, 292], [96, 275, 99, 292], [102, 276, 105, 292]]
+    found = detect.fuse(make_detections(boxes, [0.7, 0.9, 0.8], labels=[1, 1, 1]))
+    np.testing.assert_array_equal(found.boxes[:, 0], [96, 102])
+
+
 def test_of_a_digit_and_a_part_of_it_the_surer_one_is_kept_and_no_point_suppresses_a_digit():
     boxes, point = [[10, 10, 50, 90], [15, 15, 25, 35]], SYMBOLS.index(".")
     for scores, part, kept in (
