@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from scipy import ndimage
 
@@ -17,6 +19,9 @@ MIN_DARKNESS = 0.4  # of ink, as a share of the darkest of a usual symbol
 # A cell has a word in it if more than this share of its ink is in no symbol that was read, and this
 # is in so many parts, or in one that is so many digit heights wide, as joined handwriting is.
 MAX_UNREAD, MIN_LETTERS, JOINED_WIDTH = 0.5, 3, 2.2
+# A column is one of letters if nothing was read in so many of its cells with ink, and in more than
+# half of them.
+MIN_UNREAD_CELLS = 5
 
 
 def find_words(page: np.ndarray, rules: Rules, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -72,7 +77,35 @@ def find_words(page: np.ndarray, rules: Rules, boxes: np.ndarray) -> tuple[np.nd
             in_words |= here
         else:
             unread |= here
+    columns = _find_columns_of_letters(rules, part_cells[is_letter], cells)
+    in_words |= _are_inside(rules, cells) & np.isin(cells[:, 1], columns)
     return in_words, unread
+
+
+def _find_columns_of_letters(
+    rules: Rules, letter_cells: np.ndarray, cells: np.ndarray
+) -> list[int]:
+    """Find the columns of a table in which most cells have letters, of which some look like digits.
+
+    Args:
+        rules: between the cells.
+        letter_cells: integer array of shape (m, 2): row and column of each part that was not read.
+        cells: integer array of shape (n, 2): row and column of each symbol that was read.
+    """
+    read = set(map(tuple, cells[_are_inside(rules, cells)].tolist()))
+    unread = set(map(tuple, letter_cells[_are_inside(rules, letter_cells)].tolist())) - read
+    num_read = Counter(column for _, column in read)
+    num_unread = Counter(column for _, column in unread)
+    return [
+        column
+        for column, count in num_unread.items()
+        if count >= MIN_UNREAD_CELLS and count > num_read[column]
+    ]
+
+
+def _are_inside(rules: Rules, cells: np.ndarray) -> np.ndarray:
+    """Whether cells of shape (n, 2), as `Rules.locate` returns, are between rules on all sides."""
+    return np.all((cells > 0) & (cells < [len(rules.rows), len(rules.columns)]), axis=1)
 
 
 def _is_circle(part: np.ndarray) -> bool:

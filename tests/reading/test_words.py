@@ -72,3 +72,23 @@ def test_circles_dashes_rules_and_faint_marks_are_no_words():
 def test_a_page_without_ink_has_no_words(level):
     page = np.full((141, 401), level, np.float32)
     assert find(page, FIRST, (-50, -50), (900, 20)) == ([False] * 3, [False] * 3)
+
+
+@pytest.mark.parametrize(("num_read", "are_letters"), [(2, True), (5, False)])
+def test_a_column_in_which_most_cells_have_letters_has_no_digits(num_read, are_letters):
+    """Of nine cells in the second column with a letter each, some letters were read as digits."""
+    edges = range(10, 380, 40)
+    rules = Rules(
+        np.array([[0.0, y, 400.0, y] for y in edges]),
+        np.array([[x, 10.0, x, 370.0] for x in (0, 200, 400)]),
+    )
+    page = Image.new("L", (401, 381), 220)
+    pen = ImageDraw.Draw(page)
+    places = [(x, y + 20) for x in (100, 300) for y in edges[:-1]]
+    for x, y in places:
+        pen.line([x - 5, y - 12, x + 5, y + 12], fill=40, width=3)
+        pen.line([x + 5, y - 12, x - 5, y + 12], fill=40, width=3)
+    grey = (np.asarray(page) / 255).astype(np.float32)
+    read = places[: 9 + num_read]  # all of the first column
+    in_words, _ = find_words(grey, rules, np.array([box(*place) for place in read]))
+    assert in_words.tolist() == [False] * 9 + [are_letters] * num_read
