@@ -1,5 +1,6 @@
 // Reads the page of a photo, as digits/reading/reader.py does.
 
+import { findAligned } from "./alignment.js";
 import { areStacked, findBoxRows, getBox, isSideOfRows, locateInRows } from "./box_rows.js";
 import { measureDigitHeight } from "./boxes.js";
 import { cutOut } from "./cut_out.js";
@@ -12,7 +13,8 @@ import { chooseView, turnBack } from "./orientation.js";
 import { isNumber } from "./results.js";
 import { findRules } from "./rules.js";
 import { selectSigns } from "./signs.js";
-import { areSidesOfBoxes, findGrid } from "./tables.js";
+import { areSidesOfBoxes, countFilled, findGrid } from "./tables.js";
+import { findWords } from "./words.js";
 import { toMnist } from "../to_mnist.js";
 
 const SYMBOLS = [..."0123456789.,-+/:×÷=%()"];
@@ -22,6 +24,8 @@ const SURE = 0.8; // from this probability on a digit or sign is sure
 // two it is not sure, whichever it is.
 const SIGN_SHARE = 0.5, DOUBTFUL_SHARES = [0.25, 0.75];
 const MIN_BESIDE_BOXES = 0.5; // share of the digits in no boxes for a digit each, for there to be a table
+// A table without rules is one if it has so many times the filled cells of the table with rules.
+const MORE_FILLED = 1.3;
 
 // Make a reader of `data`: {detector, classifier, widths}, and of an engine for convolutions. `pause` is
 // awaited with what is done and with shares of it, between parts of the work.
@@ -59,9 +63,24 @@ export function makeReader(engine, { detector, classifier, widths }, pause = () 
         let signBoxes = signs.map(({ box }) => box), grid = null;
         const numBeside = boxes.filter((box) => locateInRows(rows, box)[0] < 0).length;
         if (areStacked(rows) || numBeside > MIN_BESIDE_BOXES * boxes.length) grid = findGrid(pageRules, boxes, signBoxes);
+        if (grid) {
+            const words = findWords(page, grid.rules, [...boxes, ...signBoxes]), ofSigns = words.slice(boxes.length);
+            digits = digits.map((digit, index) => ({ ...digit, isSure: digit.isSure && !words[index].isUnread }))
+                .filter((_, index) => !words[index].isInWord);
+            signs = signs.filter((_, index) => !ofSigns[index].isInWord);
+            boxes = digits.map(({ box }) => box);
+            signBoxes = signs.map(({ box }) => box);
+            grid = findGrid(pageRules, boxes, signBoxes);
+        }
         const both = [...boxes, ...signBoxes], photoBoxes = toPhoto(both);
         const symbols = [...digits, ...signs].map((symbol, index) => ({ ...symbol, box: photoBoxes[index] }));
         const inBoxes = both.map((box) => locateInRows(rows, box)), texts = signs.map(({ text }) => text);
+        if (!rows.length) {
+            const aligned = findAligned(boxes, texts, signBoxes, makeLines(boxes, texts, signBoxes, slope), slope);
+            const isBetter = aligned && (!grid
+                || countFilled(aligned, boxes.length) > MORE_FILLED * countFilled(grid, boxes.length));
+            if (isBetter) grid = aligned;
+        }
         const places = grid?.places ?? null;
         places?.forEach(([row], index) => {
             if (row >= 0) inBoxes[index] = [-1, -1];

@@ -107,6 +107,7 @@ function formatFloat(value) {
 
 // Rows of texts as CSV.
 export function formatCsv(rows) {
-    const quote = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+    const isPlain = (text) => ["\"", ",", "\r", "\n"].every((sign) => !text.includes(sign));
+    const quote = (text) => (isPlain(text) ? text : `"${text.replaceAll("\"", "\"\"")}"`);
     return rows.map((row) => `${row.map(quote).join(",")}\n`).join("");
 }
