@@ -11,7 +11,7 @@ import { argmax, argsort, listPairs, sum } from "./lists.js";
 import { makeClassifier, makeLayers } from "./networks.js";
 import { chooseView, turnBack } from "./orientation.js";
 import { isNumber } from "./results.js";
-import { findRules } from "./rules.js";
+import { findRules, NO_RULES } from "./rules.js";
 import { selectSigns } from "./signs.js";
 import { areSidesOfBoxes, countFilled, findGrid } from "./tables.js";
 import { findWords } from "./words.js";
@@ -38,7 +38,7 @@ export function makeReader(engine, { detector, classifier, widths }, pause = () 
         const enlarged = enlarge(grey);
         const { view, page, found: detected } = await chooseView(network, enlarged.page, turns, () => pause("Looking for digits"));
         let found = takeSymbols(selectWritten(page, detected));
-        let pageRules = { rows: [], columns: [], shortRows: [] }, rows = [];
+        let pageRules = NO_RULES, rows = [];
         if (found.length) {
             await pause("Looking for tables");
             const boxes = found.map(({ box }) => box), digitHeight = measureDigitHeight(boxes);

@@ -37,7 +37,7 @@ export function formatLine(line) {
 // What on a line is not sure, such as "7 60%, or 1; × 55%"; "" for nothing.
 export function formatUnsure(line) {
     return symbolsOf(line).filter(({ isSure }) => !isSure).map(({ text, probability, runnerUp, kind }) => {
-        return `${text} ${Math.round(100 * probability)}%${kind === "digit" ? `, or ${runnerUp}` : ""}`;
+        return `${text} ${Math.round(100 * probability)}%${kind === "digit" ? ", or " + runnerUp : ""}`;
     }).join("; ");
 }
 
