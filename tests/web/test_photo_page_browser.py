@@ -206,9 +206,12 @@ def test_the_page_fits_phones_and_everything_has_a_name(open_page, options, tmp_
 
 @pytest.mark.parametrize(
     "script",
-    ["delete globalThis.Worker", "globalThis.Worker = class { constructor() { throw 1 } }"],
+    [
+        "delete globalThis.Worker; delete globalThis.WebAssembly",
+        "globalThis.Worker = class { constructor() { throw 1 } }",
+    ],
 )
-def test_without_a_worker_the_page_reads_itself(open_page, script, tmp_path):
+def test_without_a_worker_and_webassembly_photos_are_read_too(open_page, script, tmp_path):
     page = open_page(script)
     Image.open(EXAMPLES / "note.jpg").crop((0, 0, 900, 180)).save(tmp_path / "line.png")
     give(page, tmp_path / "line.png")

@@ -18,12 +18,14 @@ function startOnce() {
 }
 
 function showProgress(text) {
-    find("#progress").textContent = `${text} …`;
+    const progress = find("#progress");
+    if (progress.textContent !== `${text} …`) progress.textContent = `${text} …`; // it is read aloud
 }
 
 // Read a file, or with `file` null the last one again, turned by quarters anticlockwise; null to find out.
 async function read(file, turns = null) {
     if (isBusy) return;
+    const focused = document.activeElement;
     isBusy = true;
     setButtons();
     find("#problem").textContent = "";
@@ -43,6 +45,7 @@ async function read(file, turns = null) {
         find("#progress").textContent = "";
         find("#result").removeAttribute("aria-busy");
         setButtons();
+        if (document.activeElement === document.body) focused.focus({ preventScroll: true });
     }
 }
 

@@ -28,7 +28,7 @@ const MIN_BESIDE_BOXES = 0.5; // share of the digits in no boxes for a digit eac
 const MORE_FILLED = 1.3;
 
 // Make a reader of `data`: {detector, classifier, widths}, and of an engine for convolutions. `pause` is
-// awaited with what is done and with shares of it, between parts of the work.
+// awaited between parts of the work, with words that say what is being done.
 export function makeReader(engine, { detector, classifier, widths }, pause = () => {}) {
     const network = { engine, layers: makeLayers(detector) }, classify = makeClassifier(engine, classifier);
 
@@ -53,7 +53,7 @@ export function makeReader(engine, { detector, classifier, widths }, pause = () 
         let digits = [];
         const detectedDigits = named.filter(({ isSign }) => !isSign);
         for (const [index, detection] of detectedDigits.entries()) {
-            if (index % 8 === 0) await pause(`Reading digit ${index + 1} of ${detectedDigits.length}`);
+            if (index % 8 === 0) await pause(`Reading ${detectedDigits.length} digits`);
             digits.push(recognizeDigit(page, detection, classify, widths));
         }
         digits = digits.filter(({ probability }) => probability > MIN_PROBABILITY);
