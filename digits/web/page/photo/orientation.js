@@ -3,7 +3,7 @@
 
 import { detect, labelOf, measureContrasts, NUM_DIGITS, NUM_SYMBOLS } from "./detect.js";
 import { blurUniformly, NEAREST } from "./filters.js";
-import { argmax, argsort, mean, sum } from "./lists.js";
+import { argsort, mean, sum } from "./lists.js";
 import { clamp } from "../ink.js";
 import { BOX, resize } from "../to_mnist.js";
 
@@ -16,9 +16,12 @@ const LESS_LIKELY = 0.67; // weight of ink that is lighter than paper where the 
 // as upright ones also after one, two or three quarter turns, because they look alike.
 const ANY_ORIENTATION = 0.05;
 const ALIKE = [[0, 1, 8], [0, 1, 2, 5, 6, 8, 9], [0, 1, 8]];
-// Pages are upright unless another orientation's log-likelihood is larger by so much; orientations
-// that come as near to the best are tried.
-const MIN_GAIN = 1.5, NEAR = 1;
+// Pages are upright unless another orientation's evidence is larger by so much; orientations that come as
+// near to the best are tried.
+const MIN_GAIN = 1, NEAR = 0.95;
+// Evidence for an orientation of each digit that is detected in it, added to the log-likelihood: a 2 that
+// is upside down may be none of the classes.
+const DIGIT_EVIDENCE = 1.5;
 
 // View a page with light and dark exchanged or not, after quarter turns anticlockwise.
 export function viewPage(page, { isInverted, turns }) {
@@ -73,11 +76,15 @@ export async function chooseView(network, page, turns, pause) {
         return isBetter ? other : one;
     });
     if (turns !== null) return best;
-    const views = { 0: best };
-    const totals = best.judged.logLikelihoods.map((value, turn) => value - (turn ? MIN_GAIN : 0));
+    const views = [best], totals = best.judged.logLikelihoods.map((value, turn) => value - (turn ? MIN_GAIN : 0));
     for (;;) {
-        const [next] = argsort(totals.map((value) => -value)).filter((turn) => !(turn in views));
-        if (next === undefined || totals[next] < Math.max(...totals) - NEAR) return views[argmax(totals)];
+        // Those not tried may have as many digits as the best.
+        const most = Math.max(...views.filter(Boolean).map(({ judged }) => judged.weight));
+        const evidence = totals.map((total, turn) => total + DIGIT_EVIDENCE * (views[turn]?.judged.weight ?? most));
+        const ranked = argsort(evidence.map((value) => -value)), next = ranked.find((turn) => !views[turn]);
+        if (next === undefined || evidence[next] < Math.max(...evidence) - NEAR) {
+            return views[ranked.find((turn) => views[turn])];
+        }
         const turned = await tryView({ isInverted: best.view.isInverted, turns: next });
         views[next] = turned;
         // The same page was seen from another side.
