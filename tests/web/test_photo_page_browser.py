@@ -26,6 +26,16 @@ def reader():
     return Reader()
 
 
+@pytest.fixture(scope="module")
+def line(reader, tmp_path_factory):
+    """A picture of the note's first line, and the texts of its lines as Python reads them."""
+    path = tmp_path_factory.mktemp("line") / "line.png"
+    Image.open(EXAMPLES / "note.jpg").crop((0, 0, 900, 180)).save(path)
+    texts = reader.read(path).text.splitlines()
+    assert texts
+    return path, texts
+
+
 @pytest.fixture
 def open_page(browser):  # noqa: F811
     """Open the page from disk; every other request, error or message fails the test."""
@@ -106,18 +116,21 @@ def test_the_csv_is_that_of_python(open_page, reader, tmp_path):
         assert {**row, **dict.fromkeys(measured)} == {**words, **dict.fromkeys(measured)}
 
 
-def test_a_photo_is_turned_by_hand_and_found_upright_again(open_page):
+def test_a_photo_is_turned_by_hand_and_found_upright_again(open_page, reader, line, tmp_path):
+    path = tmp_path / "turned.png"
+    Image.open(line[0]).rotate(90, expand=True).save(path)
+    turns = reader.read(path).turns
     page = open_page()
-    give(page, EXAMPLES / "sideways.jpg")
+    give(page, path)
     expected = read_lines(page)
-    assert page.evaluate("photoPage.page.turns") == 3
+    assert page.evaluate("photoPage.page.turns") == turns
     page.get_by_role("button", name="Turn left").click()
     wait(page)
-    assert page.evaluate("photoPage.page.turns") == 0
+    assert page.evaluate("photoPage.page.turns") == (turns + 1) % 4
     assert read_lines(page) != expected
     page.get_by_role("button", name="Find the turn").click()
     wait(page)
-    assert page.evaluate("photoPage.page.turns") == 3
+    assert page.evaluate("photoPage.page.turns") == turns
     assert read_lines(page) == expected
 
 
@@ -185,12 +198,10 @@ def test_files_that_cannot_be_read_get_a_sentence(open_page, tmp_path):
 
 
 @pytest.mark.parametrize("options", [PHONE, NARROW])
-def test_the_page_fits_phones_and_everything_has_a_name(open_page, options, tmp_path):
+def test_the_page_fits_phones_and_everything_has_a_name(open_page, options, line):
     page = open_page(**options)
-    note = Image.open(EXAMPLES / "note.jpg").crop((0, 0, 900, 180))
-    note.save(tmp_path / "line.png")
-    give(page, tmp_path / "line.png")
-    assert read_lines(page) == ["12 + 30 = 42"]
+    give(page, line[0])
+    assert read_lines(page) == line[1]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     nameless = page.evaluate(
         "[...document.querySelectorAll('button, canvas, [role], input')].filter((e) => !("
@@ -211,17 +222,15 @@ def test_the_page_fits_phones_and_everything_has_a_name(open_page, options, tmp_
         "globalThis.Worker = class { constructor() { throw 1 } }",
     ],
 )
-def test_without_a_worker_and_webassembly_photos_are_read_too(open_page, script, tmp_path):
+def test_without_a_worker_and_webassembly_photos_are_read_too(open_page, script, line):
     page = open_page(script)
-    Image.open(EXAMPLES / "note.jpg").crop((0, 0, 900, 180)).save(tmp_path / "line.png")
-    give(page, tmp_path / "line.png")
-    assert read_lines(page) == ["12 + 30 = 42"]
+    give(page, line[0])
+    assert read_lines(page) == line[1]
 
 
-def test_a_photo_is_dropped_and_pasted_and_its_text_copied(open_page, tmp_path):
+def test_a_photo_is_dropped_and_pasted_and_its_text_copied(open_page, line):
     page = open_page()
-    Image.open(EXAMPLES / "note.jpg").crop((0, 0, 900, 180)).save(tmp_path / "line.png")
-    content = list((tmp_path / "line.png").read_bytes())
+    content = list(line[0].read_bytes())
     for event in ("drop", "paste"):
         page.evaluate(
             "([event, bytes]) => { const data = new DataTransfer(), type = 'image/png';"
@@ -232,6 +241,6 @@ def test_a_photo_is_dropped_and_pasted_and_its_text_copied(open_page, tmp_path):
         )
         wait(page)
         assert page.evaluate("photoPage.page.name") == f"{event}.png"
-        assert read_lines(page) == ["12 + 30 = 42"]
+        assert read_lines(page) == line[1]
     page.get_by_role("button", name="Copy text").click()
     page.get_by_text("Copied.").wait_for()

@@ -52,15 +52,25 @@ export function filterColumns(values, width, height, filter) {
     return filtered;
 }
 
+// Make a line longer by so many pixels before and after it, so that filters need not look for its ends.
+function extendLine(line, length, before, after, extend) {
+    const longer = new Float64Array(before + length + after);
+    longer.set(line, before);
+    for (let place = -before; place < 0; place++) longer[place + before] = line[extend(place, length)];
+    for (let place = length; place < length + after; place++) longer[place + before] = line[extend(place, length)];
+    return longer;
+}
+
 // The mean over so many pixels; of an even number, one more before than after the pixel.
 export function makeUniform(size, extend = REFLECTED) {
     const before = size >> 1, after = size - before - 1;
     return (from, to, length) => {
+        const line = extendLine(from, length, before, after + 1, extend);
         let total = 0;
-        for (let place = -before; place <= after; place++) total += from[extend(place, length)];
+        for (let place = 0; place < size; place++) total += line[place];
         for (let place = 0; place < length; place++) {
             to[place] = total / size;
-            total += from[extend(place + after + 1, length)] - from[extend(place - before, length)];
+            total += line[place + size] - line[place];
         }
     };
 }
@@ -68,12 +78,10 @@ export function makeUniform(size, extend = REFLECTED) {
 export function makeMaximum(size) {
     const before = size >> 1, after = size - before - 1;
     return (from, to, length) => {
+        const line = extendLine(from, length, before, after, REFLECTED);
         for (let place = 0; place < length; place++) {
-            let most = -Infinity;
-            for (let other = place - before; other <= place + after; other++) {
-                const value = from[REFLECTED(other, length)];
-                if (value > most) most = value;
-            }
+            let most = line[place];
+            for (let other = place + 1; other < place + size; other++) if (line[other] > most) most = line[other];
             to[place] = most;
         }
     };
@@ -81,14 +89,15 @@ export function makeMaximum(size) {
 
 export function makeGaussian(deviation) {
     const reach = Math.trunc(4 * deviation + 0.5);
-    const weights = Array.from({ length: 2 * reach + 1 }, (_, place) => {
+    const weights = Float64Array.from({ length: 2 * reach + 1 }, (_, place) => {
         return Math.exp((-0.5 * (place - reach) ** 2) / deviation ** 2);
     });
     const total = weights.reduce((before, weight) => before + weight, 0);
     return (from, to, length) => {
+        const line = extendLine(from, length, reach, reach, REFLECTED);
         for (let place = 0; place < length; place++) {
             let sum = 0;
-            weights.forEach((weight, at) => (sum += weight * from[REFLECTED(place + at - reach, length)]));
+            for (let at = 0; at < weights.length; at++) sum += weights[at] * line[place + at];
             to[place] = sum / total;
         }
     };

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 
 import { makeEngine } from "../../../../digits/web/page/photo/convolution.js";
 import { makeReader } from "../../../../digits/web/page/photo/reader.js";
-import { formatCounts, formatLine, formatNote, listRows } from "../../../../digits/web/page/photo/results.js";
+import { formatCounts, formatLine, formatNote, formatUnsure, listRows } from "../../../../digits/web/page/photo/results.js";
 
 // Read the bytes of a page from a file: {width, height, pixels}.
 export function loadPage({ file, width, height }) {
@@ -19,7 +19,7 @@ export function makeReaderOf(data, engine = makeEngine(Buffer.from(data.wasm, "b
 // What is compared with Python.
 export function describePage(page) {
     return {
-        lines: page.lines.map(formatLine), summary: formatCounts(page), note: formatNote(page),
+        lines: page.lines.map(formatLine), unsure: page.lines.map(formatUnsure), summary: formatCounts(page), note: formatNote(page),
         rows: listRows({ ...page, name: "", scale: 1 }),
     };
 }
