@@ -208,6 +208,12 @@ def fixtures(page, reader, tmp_path_factory):
     rng = np.random.default_rng(5)
     folder = tmp_path_factory.mktemp("photo_page")
     pages = list(make_pages(4, (150, 200), 8))
+    # The smallest pictures too: single digits, and a stroke that leans.
+    stroke = np.full((28, 28), 230, np.uint8)
+    stroke[np.arange(3, 25), np.arange(24, 2, -1)] = stroke[
+        np.arange(3, 25), np.arange(23, 1, -1)
+    ] = 20
+    smallest = [stroke, *(255 - data.load_test()[0][:5])]
     first = pages[0][:136, :144] / np.float32(255)
     small = pages[1][:20, :44] / np.float32(255)
     enlarged = enlarge(small)
@@ -249,7 +255,7 @@ def fixtures(page, reader, tmp_path_factory):
         "pages": [
             write_page(pixels, folder / f"page{number}.raw")
             | describe_reading(reader.read(np.repeat(pixels[..., None], 3, axis=2)))
-            for number, pixels in enumerate(pages)
+            for number, pixels in enumerate([*pages, *smallest])
         ],
     }
     assert any(each["grid"] for each in content["layouts"])

@@ -18,7 +18,7 @@ export function enlarge(page) {
     const toPhoto = (scale, margin) => (boxes) => boxes.map((box) => box.map((edge, index) => {
         return clamp((edge - margin) / scale, 0, index % 2 ? height : width);
     }));
-    if (factor <= 1) return { page, toPhoto: toPhoto(1, 0) };
+    if (factor <= 1) return { page, isEnlarged: false, toPhoto: toPhoto(1, 0) };
     const large = resize(page, roundHalfToEven(width * factor), roundHalfToEven(height * factor), BICUBIC);
     const margin = roundHalfToEven(PAPER_MARGIN * factor * short);
     const padded = { width: large.width + 2 * margin, height: large.height + 2 * margin };
@@ -29,7 +29,7 @@ export function enlarge(page) {
             padded.pixels[(y + margin) * padded.width + x + margin] = value;
         }
     }
-    return { page: padded, toPhoto: toPhoto(factor, margin) };
+    return { page: padded, isEnlarged: true, toPhoto: toPhoto(factor, margin) };
 }
 
 // Estimate the paper's brightness: the median of the light or dark pixels, as its edge is.

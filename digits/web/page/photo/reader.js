@@ -19,6 +19,8 @@ import { toMnist } from "../to_mnist.js";
 
 const SYMBOLS = [..."0123456789.,-+/:×÷=%()"];
 const MIN_PROBABILITY = 0.45; // that there is a digit or sign, and that it is the most likely one
+// On the smallest pictures, which show one digit: an answer that is not sure is better than none.
+const MIN_SMALL_PROBABILITY = 0.2;
 const SURE = 0.8; // from this probability on a digit or sign is sure
 // Share of the signs in a detection's probabilities: it is a sign from the first on, and between the other
 // two it is not sure, whichever it is.
@@ -49,14 +51,15 @@ export function makeReader(engine, { detector, classifier, widths }, pause = () 
             found = found.filter(({ box }, index) => !areSides[index] && !isSideOfRows(rows, box));
         }
         const toPhoto = (boxes) => enlarged.toPhoto(turnBack(boxes, view.turns, enlarged.page));
-        const named = found.map((detection) => nameDetection(detection, rows));
+        const named = nameDetections(found, rows, enlarged.isEnlarged);
         let digits = [];
         const detectedDigits = named.filter(({ isSign }) => !isSign);
         for (const [index, detection] of detectedDigits.entries()) {
             if (index % 8 === 0) await pause(`Reading ${detectedDigits.length} digits`);
             digits.push(recognizeDigit(page, detection, classify, widths));
         }
-        digits = digits.filter(({ probability }) => probability > MIN_PROBABILITY);
+        const least = enlarged.isEnlarged ? MIN_SMALL_PROBABILITY : MIN_PROBABILITY;
+        digits = digits.filter(({ probability }) => probability > least);
         let boxes = digits.map(({ box }) => box);
         const slope = measureSlope(boxes);
         let signs = selectSigns(named.filter(({ isSign }) => isSign).flatMap(nameSign), boxes, slope);
@@ -102,13 +105,23 @@ function takeSymbols(found) {
     });
 }
 
-// Tell whether a detection is a sign, and whether that is doubtful.
+// Tell of each detection whether it is a sign, and whether that is doubtful.
+function nameDetections(found, rows, isSmallest) {
+    const named = found.map((detection) => nameDetection(detection, rows));
+    if (!isSmallest || !named.every(({ isSign }) => isSign)) return named;
+    // A stroke that fills the smallest pictures is a 1, however much it leans.
+    return named.map((detection) => {
+        return [",", "/", "(", ")"].includes(detection.name) ? { ...detection, isSign: false, isDoubtful: true } : detection;
+    });
+}
+
 function nameDetection(detection, rows) {
     const share = sum(detection.probabilities.slice(NUM_DIGITS)), name = SYMBOLS[argmax(detection.probabilities)];
     // In a box, what looks like a bracket is a 1.
     const isBracket = ["(", ")"].includes(name) && locateInRows(rows, detection.box)[0] >= 0;
     return {
         ...detection,
+        name,
         isDoubtful: share > DOUBTFUL_SHARES[0] && share < DOUBTFUL_SHARES[1],
         isSign: share >= SIGN_SHARE && !isBracket,
     };
