@@ -1,9 +1,10 @@
-"""Builds the page that runs in a browser, as one file: `python -m digits.web.build_page`."""
+"""Builds the pages that run in a browser, as one file each: `python -m digits.web.build_page`."""
 
 from __future__ import annotations
 
 import argparse
 import base64
+import functools
 import hashlib
 import json
 import re
@@ -29,9 +30,26 @@ MODULES = (
 NETWORK = "tiny"
 PAGE = Path("docs/page/index.html")
 MAX_BYTES = 61_440
+# Of the page that reads photos.
+PHOTO_MODULES = (
+    "network.js", "ink.js", "to_mnist.js", "photo/lists.js", "photo/boxes.js", "photo/filters.js",
+    "photo/shrink.js", "photo/convolution.js", "photo/networks.js", "photo/enlarge.js",
+    "photo/cut_out.js", "photo/detect.js", "photo/orientation.js", "photo/layout.js",
+    "photo/signs.js", "photo/rules.js", "photo/tables.js", "photo/box_rows.js",
+    "photo/alignment.js", "photo/words.js", "photo/results.js", "photo/reader.js",
+    "photo/background.js", "photo/header.js", "photo/decode.js", "photo/marks.js", "photo/app.js",
+)  # fmt: skip
+DETECTOR, CLASSIFIER = "detector", "cnn"
+PHOTO_PAGE = Path("docs/page/photo.html")
+MAX_PHOTO_BYTES = 2_000_000
+# Layers without weights that the page computes between the others.
+OTHER_LAYERS = (
+    "InputLayer", "Reshape", "GlobalAveragePooling2D", "Softmax", "LocalContrastNormalization",
+    "UpSampling2D", "Add",
+)  # fmt: skip
 # A literal may hold anything; only what stands between literals is shortened.
 LITERAL = re.compile(r"""("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)""")
-IMPORT = re.compile(r'^import \{ [\w, ]+ \} from "\./(\w+\.js)";$', re.MULTILINE)
+IMPORT = re.compile(r'^import \{ [\w, ]+ \} from "\.{1,2}/(\w+\.js)";$', re.MULTILINE)
 NAME = re.compile(r"^(?:export )?(?:async )?(?:function|const|let|class) (\w+)", re.MULTILINE)
 
 
@@ -78,9 +96,52 @@ def build(model_path: Path, rejection_path: Path, results_path: Path) -> str:
             "threshold": f"{metadata['threshold']:.1%}",
         },
     )
-    size = len(page.encode())
-    if size > MAX_BYTES:
-        raise ValueError(f"the page has {size:,} bytes, expected at most {MAX_BYTES:,}: shorten it")
+    _check_size(page, MAX_BYTES)
+    return page
+
+
+def build_photo_page(detector_path: Path, classifier_path: Path) -> str:
+    """Build the page that reads photos.
+
+    Args:
+        detector_path: a `.keras` file.
+        classifier_path: a `.keras` file of the cnn.
+
+    Returns:
+        HTML that needs no other file, the same for the same files.
+
+    Raises:
+        OSError: a file is missing.
+        ValueError: a file is damaged, or the page would be too large.
+    """
+    from digits.reading.reader import SURE
+    from digits.reading.recognize import WIDTHS
+
+    detector = storage.load_detector_model(detector_path)
+    classifier = storage.load_classifier_model(classifier_path)
+    data = {
+        "detector": describe_layers(detector),
+        "classifier": describe_layers(classifier),
+        "widths": WIDTHS,
+        "wasm": base64.b64encode((SOURCES / "photo" / "convolution.wasm").read_bytes()).decode(),
+    }
+    style = shorten_css(_read("photo/style.css"))
+    script = bundle({name: _read(name) for name in PHOTO_MODULES})
+    page = fill(
+        _read("photo/index.html"),
+        {
+            "policy": make_policy(style, script, is_photo=True),
+            "style": style,
+            "script": script,
+            "data": json.dumps(data, separators=(",", ":")),
+            "name": classifier_path.stem,
+            "parameters": f"{classifier.count_params():,}",
+            "detector": f"{detector.count_params():,}",
+            "widths": str(len(WIDTHS)),
+            "sure": f"{SURE:.0%}",
+        },
+    )
+    _check_size(page, MAX_PHOTO_BYTES)
     return page
 
 
@@ -119,12 +180,50 @@ def describe_network(model: keras.Model) -> dict[str, Any]:
     }
 
 
+def describe_layers(model: keras.Model) -> dict[str, Any]:
+    """Describe a network as `digits/web/page/photo/networks.js` takes it.
+
+    Args:
+        model: the detector, as `build_detector` builds and folds it, or a classifier, as
+            `describe_network` takes.
+
+    Returns:
+        Kernel size, stride, filters and inputs of each convolution or dense layer, and whether it
+        is rectified; all weights as half-precision floats in base64; and of a classifier, what its
+        normalization needs.
+
+    Raises:
+        ValueError: it has other layers.
+    """
+    layers: list[tuple[int, int, int, int, bool]] = []
+    weights: list[np.ndarray] = []
+    described: dict[str, Any] = {"layers": layers}
+    for layer in model.layers:
+        kind, config = type(layer).__name__, layer.get_config()
+        if kind == "Conv2D" and (config["padding"] == "same" or layer.kernel.shape[0] == 1):
+            size, _, inputs, filters = layer.kernel.shape
+            is_rectified = config["activation"] == "relu"
+            layers.append((size, config["strides"][0], filters, inputs, is_rectified))
+        elif kind == "Dense":
+            inputs, filters = layer.kernel.shape
+            layers.append((1, 1, filters, inputs, False))
+        elif kind == "LayerNormalization" and not layer.weights:
+            described |= {"epsilon": config["epsilon"], "side": model.input_shape[1]}
+        elif kind not in OTHER_LAYERS:
+            raise ValueError(
+                f"{model.name} has the layer {layer.name} ({kind}), which the page lacks"
+            )
+        weights += [np.asarray(array).ravel() for array in layer.get_weights()]
+    half = np.concatenate(weights).astype("<f2")
+    return described | {"weights": base64.b64encode(half.tobytes()).decode()}
+
+
 def bundle(modules: Mapping[str, str]) -> str:
     """Join JavaScript modules into one script, without comments and needless blanks.
 
     Args:
-        modules: sources by name, each after those that it imports from. Imports name what they
-            import on one line, and no two modules declare the same name.
+        modules: sources by name, also in a folder, each after those that it imports from. Imports
+            name what they import on one line, and no two modules declare the same name.
 
     Returns:
         A script for a page, in strict mode and a scope of its own.
@@ -134,7 +233,7 @@ def bundle(modules: Mapping[str, str]) -> str:
     """
     seen: dict[str, str] = {}
     for name, source in modules.items():
-        missing = set(IMPORT.findall(source)) - set(seen.values())
+        missing = set(IMPORT.findall(source)) - {Path(module).name for module in seen.values()}
         if missing:
             raise ValueError(f"{name} imports {', '.join(sorted(missing))}, which comes later")
         for declared in NAME.findall(source):
@@ -152,14 +251,19 @@ def shorten_css(source: str) -> str:
     return code.replace(": ", ":")
 
 
-def make_policy(style: str, script: str) -> str:
-    """Make the content security policy: nothing may be requested, and no other code may run."""
+def make_policy(style: str, script: str, is_photo: bool = False) -> str:
+    """Make the content security policy: nothing may be requested, and no other code may run.
+
+    The page that reads photos starts its own script in a worker, and compiles the WebAssembly that
+    it holds.
+    """
     style_digest, script_digest = (
         base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
         for code in (style, script)
     )
+    compiled, worker = (" 'wasm-unsafe-eval'", "worker-src blob:; ") if is_photo else ("", "")
     return (
-        f"default-src 'none'; script-src 'sha256-{script_digest}'; "
+        f"default-src 'none'; script-src 'sha256-{script_digest}'{compiled}; {worker}"
         f"style-src 'sha256-{style_digest}'; img-src data:; base-uri 'none'; form-action 'none'"
     )
 
@@ -188,6 +292,12 @@ def _shorten_between_literals(code: str) -> str:
     return re.sub(r"([,;{(\[])\n", r"\1", re.sub(r";?\n(?=\})|,(?=\})", "", code))
 
 
+def _check_size(page: str, most: int) -> None:
+    size = len(page.encode())
+    if size > most:
+        raise ValueError(f"the page has {size:,} bytes, expected at most {most:,}: shorten it")
+
+
 def _read(name: str) -> str:
     return (SOURCES / name).read_text(encoding="utf-8")
 
@@ -196,10 +306,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line; `argv` are flags, None for those of `sys.argv`.
 
     Returns:
-        `output` (Path).
+        `output` and `photo_output` (Path).
     """
     parser = cli.Parser(
-        "Build the page that recognizes drawn digits in a browser, as one file.",
+        "Build the pages that recognize drawn digits and read photos in a browser, a file each.",
         prog="python -m digits.web.build_page",
     )
     parser.add_argument(
@@ -207,15 +317,22 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         type=cli.file_name(".html"),
         default=PAGE,
         metavar="FILE.html",
-        help="the file to write (default: %(default)s)",
+        help="the page to draw on (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--photo-output",
+        type=cli.file_name(".html"),
+        default=PHOTO_PAGE,
+        metavar="FILE.html",
+        help="the page that reads photos (default: %(default)s)",
     )
     return parser.parse_args(argv)
 
 
 def main(argv: Iterable[str] | None = None) -> None:
-    """Build the page from the released network, and write it; `argv` as `parse_args`."""
-    output = parse_args(None if argv is None else list(argv)).output
-    cli.check_writable(output)
+    """Build the pages from the released networks, and write them; `argv` as `parse_args`."""
+    args = parse_args(None if argv is None else list(argv))
+    cli.check_writable(args.output, args.photo_output)
     released = storage.RELEASED_MODELS
     with cli.one_line_errors():
         page = build(
@@ -223,12 +340,20 @@ def main(argv: Iterable[str] | None = None) -> None:
             released / f"{NETWORK}_rejection.json",
             released / f"{NETWORK}_results.json",
         )
+        photo_page = build_photo_page(
+            released / f"{DETECTOR}.keras", released / f"{CLASSIFIER}.keras"
+        )
 
-    def write(path: Path) -> None:
+    def write(content: str, path: Path) -> None:
         with files.replacing(path) as temporary:
-            temporary.write_bytes(page.encode())
+            temporary.write_bytes(content.encode())
 
-    cli.write_all({output: write})
+    cli.write_all(
+        {
+            args.output: functools.partial(write, page),
+            args.photo_output: functools.partial(write, photo_page),
+        }
+    )
 
 
 if __name__ == "__main__":

@@ -134,7 +134,8 @@ def results_threshold():
 
 def test_nothing_in_the_page_names_another_file(page):
     assert "{{" not in page.split('<script type="application/json"')[0]
-    assert not re.findall(r"""(?:src|href)=["'](?!data:)""", page)
+    # But for a link to the page that reads photos, which nothing follows by itself.
+    assert re.findall(r"""(?:src|href)=["'](?!data:)([^"']*)""", page) == ["photo.html"]
     assert "default-src 'none'" in page
     assert "://" not in page
 
@@ -177,9 +178,12 @@ def test_another_network_than_the_page_can_compute_is_refused(classifier):
 
 
 def test_the_command_writes_the_page_and_reports_mistakes(run_main, page, tmp_path):
-    done = run_main("digits/web/build_page.py", "--output", "new/page.html")
+    flags = "--output", "new/page.html", "--photo-output", "photo.html"
+    done = run_main("digits/web/build_page.py", *flags)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "Wrote new/page.html\n"
+    assert done.stdout == "Wrote new/page.html\nWrote photo.html\n"
     assert (tmp_path / "new" / "page.html").read_text(encoding="utf-8") == page
+    photo_page = (ROOT / build_page.PHOTO_PAGE).read_text(encoding="utf-8")
+    assert (tmp_path / "photo.html").read_text(encoding="utf-8") == photo_page
     done = run_main("digits/web/build_page.py", "--output", "page.txt")
     assert done.returncode == 2 and "'page.txt'" in done.stderr

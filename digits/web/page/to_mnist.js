@@ -70,8 +70,8 @@ function resizeTo(image, longerSide) {
 }
 
 // Filters of Pillow: how far they reach, and their weight at a distance.
-const BOX = { reach: 0.5, weigh: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) };
-const BICUBIC = {
+export const BOX = { reach: 0.5, weigh: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) };
+export const BICUBIC = {
     reach: 2,
     weigh(x) {
         const far = Math.abs(x), a = -0.5;
@@ -131,24 +131,24 @@ function soften(image) {
     return soft;
 }
 
-// Find the threshold that separates ink from paper best (N. Otsu, 1979), as scikit-image does.
-export function findOtsuThreshold(pixels) {
-    const round = Math.fround;
+// Find the threshold that separates ink from paper best (N. Otsu, 1979), as scikit-image does, in
+// single precision unless `round` is another.
+export function findOtsuThreshold(pixels, round = Math.fround) {
     const low = pixels.reduce((least, value) => Math.min(least, value), Infinity);
     const high = pixels.reduce((most, value) => Math.max(most, value), -Infinity);
     if (low === high) return low;
     const step = round(round(high - low) / NUM_BINS);
-    const edges = Float32Array.from({ length: NUM_BINS + 1 }, (_, bin) => round(bin * step) + low);
+    const edges = Float64Array.from({ length: NUM_BINS + 1 }, (_, bin) => round(round(bin * step) + low));
     edges[NUM_BINS] = high;
-    const counts = new Float32Array(NUM_BINS);
+    const counts = new Float64Array(NUM_BINS);
     for (const value of pixels) {
         let bin = Math.min(Math.trunc(round(round(value - low) / round(high - low)) * NUM_BINS), NUM_BINS - 1);
         if (value < edges[bin]) bin--;
         else if (bin < NUM_BINS - 1 && value >= edges[bin + 1]) bin++;
         counts[bin]++;
     }
-    const middles = edges.slice(1).map((edge, bin) => round(edge + edges[bin]) / 2);
-    const moments = counts.map((count, bin) => count * middles[bin]);
+    const middles = counts.map((_, bin) => round(edges[bin] + edges[bin + 1]) / 2);
+    const moments = counts.map((count, bin) => round(count * middles[bin]));
     const sumUp = (values) => { let sum = 0; return values.map((value) => (sum = round(sum + value))); };
     const below = sumUp(counts), momentsBelow = sumUp(moments);
     const above = sumUp(counts.slice().reverse()).reverse(), momentsAbove = sumUp(moments.slice().reverse()).reverse();

@@ -2,7 +2,11 @@
 // tests/web/page/node_modules/.bin/eslint --config tests/web/page/eslint.config.js digits/web/page tests/web/page
 import js from "@eslint/js";
 
-const browser = ["atob", "btoa", "document", "setTimeout"], node = ["process"];
+const browser = [
+    "addEventListener", "atob", "Blob", "btoa", "createImageBitmap", "document", "navigator", "setTimeout", "URL",
+    "WebAssembly", "Worker",
+];
+const node = ["Buffer", "process", "URL"];
 
 export default [
     js.configs.recommended,

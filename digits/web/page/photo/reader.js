@@ -1,0 +1,178 @@
+// Reads the page of a photo, as digits/reading/reader.py does.
+
+import { findAligned } from "./alignment.js";
+import { areStacked, findBoxRows, getBox, isSideOfRows, locateInRows } from "./box_rows.js";
+import { measureDigitHeight } from "./boxes.js";
+import { cutOut } from "./cut_out.js";
+import { NUM_DIGITS, NUM_SYMBOLS, selectWritten } from "./detect.js";
+import { enlarge } from "./enlarge.js";
+import { makeLines, measureSlope } from "./layout.js";
+import { argmax, argsort, listPairs, sum } from "./lists.js";
+import { makeClassifier, makeLayers } from "./networks.js";
+import { chooseView, turnBack } from "./orientation.js";
+import { isNumber } from "./results.js";
+import { findRules, NO_RULES } from "./rules.js";
+import { selectSigns } from "./signs.js";
+import { areSidesOfBoxes, countFilled, findGrid } from "./tables.js";
+import { findWords } from "./words.js";
+import { toMnist } from "../to_mnist.js";
+
+const SYMBOLS = [..."0123456789.,-+/:×÷=%()"];
+const MIN_PROBABILITY = 0.45; // that there is a digit or sign, and that it is the most likely one
+// On the smallest pictures, which show one digit: an answer that is not sure is better than none.
+const MIN_SMALL_PROBABILITY = 0.2;
+const SURE = 0.8; // from this probability on a digit or sign is sure
+// Share of the signs in a detection's probabilities: it is a sign from the first on, and between the other
+// two it is not sure, whichever it is.
+const SIGN_SHARE = 0.5, DOUBTFUL_SHARES = [0.25, 0.75];
+const MIN_BESIDE_BOXES = 0.5; // share of the digits in no boxes for a digit each, for there to be a table
+// A table without rules is one if it has so many times the filled cells of the table with rules.
+const MORE_FILLED = 1.3;
+
+// Make a reader of `data`: {detector, classifier, widths}, and of an engine for convolutions. `pause` is
+// awaited between parts of the work, with words that say what is being done.
+export function makeReader(engine, { detector, classifier, widths }, pause = () => {}) {
+    const network = { engine, layers: makeLayers(detector) }, classify = makeClassifier(engine, classifier);
+
+    // Read a grey page, {width, height, pixels}: {lines, table, turns, isInverted}. `turns` are the quarter
+    // turns anticlockwise after which it is upright, null to find out.
+    return async (grey, turns = null) => {
+        const enlarged = enlarge(grey);
+        const { view, page, found: detected } = await chooseView(network, enlarged.page, turns, () => pause("Looking for digits"));
+        let found = takeSymbols(selectWritten(page, detected));
+        let pageRules = NO_RULES, rows = [];
+        if (found.length) {
+            await pause("Looking for tables");
+            const boxes = found.map(({ box }) => box), digitHeight = measureDigitHeight(boxes);
+            pageRules = findRules(page, digitHeight);
+            await pause("Looking for tables");
+            rows = findBoxRows(page, pageRules, boxes, digitHeight);
+            const areSides = areSidesOfBoxes(pageRules, boxes);
+            found = found.filter(({ box }, index) => !areSides[index] && !isSideOfRows(rows, box));
+        }
+        const toPhoto = (boxes) => enlarged.toPhoto(turnBack(boxes, view.turns, enlarged.page));
+        const named = nameDetections(found, rows, enlarged.isEnlarged);
+        let digits = [];
+        const detectedDigits = named.filter(({ isSign }) => !isSign);
+        for (const [index, detection] of detectedDigits.entries()) {
+            if (index % 8 === 0) await pause(`Reading ${detectedDigits.length} digits`);
+            digits.push(recognizeDigit(page, detection, classify, widths));
+        }
+        const least = enlarged.isEnlarged ? MIN_SMALL_PROBABILITY : MIN_PROBABILITY;
+        digits = digits.filter(({ probability }) => probability > least);
+        let boxes = digits.map(({ box }) => box);
+        const slope = measureSlope(boxes);
+        let signs = selectSigns(named.filter(({ isSign }) => isSign).flatMap(nameSign), boxes, slope);
+        let signBoxes = signs.map(({ box }) => box), grid = null;
+        const numBeside = boxes.filter((box) => locateInRows(rows, box)[0] < 0).length;
+        if (areStacked(rows) || numBeside > MIN_BESIDE_BOXES * boxes.length) grid = findGrid(pageRules, boxes, signBoxes);
+        if (grid) {
+            const words = findWords(page, grid.rules, [...boxes, ...signBoxes]), ofSigns = words.slice(boxes.length);
+            digits = digits.map((digit, index) => ({ ...digit, isSure: digit.isSure && !words[index].isUnread }))
+                .filter((_, index) => !words[index].isInWord);
+            signs = signs.filter((_, index) => !ofSigns[index].isInWord);
+            boxes = digits.map(({ box }) => box);
+            signBoxes = signs.map(({ box }) => box);
+            grid = findGrid(pageRules, boxes, signBoxes);
+        }
+        const both = [...boxes, ...signBoxes], photoBoxes = toPhoto(both);
+        const symbols = [...digits, ...signs].map((symbol, index) => ({ ...symbol, box: photoBoxes[index] }));
+        const inBoxes = both.map((box) => locateInRows(rows, box)), texts = signs.map(({ text }) => text);
+        if (!rows.length) {
+            const aligned = findAligned(boxes, texts, signBoxes, makeLines(boxes, texts, signBoxes, slope), slope);
+            const isBetter = aligned && (!grid
+                || countFilled(aligned, boxes.length) > MORE_FILLED * countFilled(grid, boxes.length));
+            if (isBetter) grid = aligned;
+        }
+        const places = grid?.places ?? null;
+        places?.forEach(([row], index) => {
+            if (row >= 0) inBoxes[index] = [-1, -1];
+        });
+        const lines = makeLines(boxes, texts, signBoxes, slope, places, inBoxes.map(([row]) => row));
+        const makeGap = (row, index) => ({ kind: "gap", text: "_", box: toPhoto([getBox(rows[row], index)])[0] });
+        const made = lines.map((line) => line.map((part) => makePart(part, symbols, inBoxes, makeGap)));
+        const firsts = lines.flat().map(([index]) => index);
+        const table = grid && makeTable(grid, made.flat(), firsts, toPhoto);
+        return { lines: made, table, turns: view.turns, isInverted: view.isInverted };
+    };
+}
+
+// Leave out the classes that are no symbols.
+function takeSymbols(found) {
+    return found.map(({ box, score, probabilities }) => {
+        const ofSymbols = probabilities.slice(0, NUM_SYMBOLS), total = sum(ofSymbols);
+        return { box, score: score * total, probabilities: ofSymbols.map((probability) => probability / total) };
+    });
+}
+
+// Tell of each detection whether it is a sign, and whether that is doubtful.
+function nameDetections(found, rows, isSmallest) {
+    const named = found.map((detection) => nameDetection(detection, rows));
+    if (!isSmallest || !named.every(({ isSign }) => isSign)) return named;
+    // A stroke that fills the smallest pictures is a 1, however much it leans.
+    return named.map((detection) => {
+        return [",", "/", "(", ")"].includes(detection.name) ? { ...detection, isSign: false, isDoubtful: true } : detection;
+    });
+}
+
+function nameDetection(detection, rows) {
+    const share = sum(detection.probabilities.slice(NUM_DIGITS)), name = SYMBOLS[argmax(detection.probabilities)];
+    // In a box, what looks like a bracket is a 1.
+    const isBracket = ["(", ")"].includes(name) && locateInRows(rows, detection.box)[0] >= 0;
+    return {
+        ...detection,
+        name,
+        isDoubtful: share > DOUBTFUL_SHARES[0] && share < DOUBTFUL_SHARES[1],
+        isSign: share >= SIGN_SHARE && !isBracket,
+    };
+}
+
+// The mean of the detector's probabilities and the classifier's at several widths: the detector uses the
+// surroundings of a digit and the classifier its details.
+function recognizeDigit(page, { box, score, probabilities, isDoubtful }, classify, widths) {
+    const ofDigits = probabilities.slice(0, NUM_DIGITS), total = Math.max(sum(ofDigits), 1e-9);
+    const classified = toMnist(cutOut(page, box), widths).map(classify);
+    const mixed = ofDigits.map((probability, digit) => {
+        return (probability / total + sum(classified.map((each) => each[digit])) / widths.length) / 2;
+    });
+    const [label, runnerUp] = argsort(mixed.map((probability) => -probability));
+    const probability = score * mixed[label];
+    return {
+        kind: "digit", text: String(label), label, runnerUp, probability, isSure: probability >= SURE && !isDoubtful, box,
+    };
+}
+
+// Name a detected sign; a list of it, or of nothing if it is not probable.
+function nameSign({ box, score, probabilities, isDoubtful }) {
+    const ofSigns = probabilities.slice(NUM_DIGITS), best = argmax(ofSigns), probability = score * ofSigns[best];
+    const sign = { kind: "sign", text: SYMBOLS[NUM_DIGITS + best], probability, isSure: probability >= SURE && !isDoubtful, box };
+    return probability > MIN_PROBABILITY ? [sign] : [];
+}
+
+// Make a number of symbols and the empty boxes between them, or take the sign that is alone.
+function makePart(indices, symbols, inBoxes, makeGap) {
+    const chosen = [symbols[indices[0]]];
+    for (const [before, after] of listPairs(indices)) {
+        const [row, start] = inBoxes[before], [otherRow, end] = inBoxes[after];
+        if (row >= 0 && otherRow === row) for (let index = start + 1; index < end; index++) chosen.push(makeGap(row, index));
+        chosen.push(symbols[after]);
+    }
+    return chosen.length === 1 && chosen[0].kind === "sign" ? chosen[0] : { kind: "number", symbols: chosen };
+}
+
+// Make the table of the parts in it: {cells, rules, isRuled}. An empty cell is null.
+function makeTable({ places, shape: [numRows, numColumns], rules, isRuled }, parts, firsts, toPhoto) {
+    const cells = Array.from({ length: numRows }, () => new Array(numColumns).fill(null));
+    parts.forEach((part, number) => {
+        const [row, column] = places[firsts[number]];
+        if (row >= 0) (cells[row][column] ??= []).push(part);
+    });
+    const ends = [...rules.rows, ...rules.columns].flatMap(([x, y, otherX, otherY]) => [[x, y, x, y], [otherX, otherY, otherX, otherY]]);
+    const onPhoto = toPhoto(ends).map(([x, y]) => [x, y]);
+    return {
+        // A dash alone says that there is nothing.
+        cells: cells.map((row) => row.map((cell) => (cell?.some(isNumber) ? cell : null))),
+        rules: Array.from({ length: onPhoto.length / 2 }, (_, index) => [...onPhoto[2 * index], ...onPhoto[2 * index + 1]]),
+        isRuled,
+    };
+}

@@ -1,0 +1,140 @@
+// Finds the rules of a table, as digits/reading/rules.py does. A rule is [left, y there, right, y there],
+// or, of a column, [x, top, x there, bottom]. Rules are {rows, columns, shortRows}.
+
+import { dilate, filterColumns, filterRows, blurUniformly, labelParts, makeGaussian, makeMaximum, makeUniform, NEAREST } from "./filters.js";
+import { mean, median, mostOf, sum } from "./lists.js";
+import { clamp } from "../ink.js";
+import { BICUBIC, BOX, resize, roundHalfToEven } from "../to_mnist.js";
+import { sortBy } from "./layout.js";
+
+// The page is scaled so that its digits are about so tall, if they are smaller or larger.
+const SMALLEST_DIGIT = 24, LARGEST_DIGIT = 48; // pixels
+const MAX_RULED_PIXELS = 2_500_000; // of the scaled page
+// In heights of a digit: over how much brightness is averaged; how long a piece of a rule is at least;
+// between two ridges; how much a piece bends at most; and between two pieces of one rule at most.
+const LOCAL = 1.3, SHORTEST = 1.7, RIDGE = 0.35, MAX_BEND = 0.17, SAME_RULE = 0.37;
+const MIN_PIECE_FILLED = 0.75; // share of a piece with ink
+const MIN_COVERED = 0.4; // share of a rule's length, from its first piece to its last, with pieces
+const MIN_LENGTH = 0.35; // of the longest rule in its direction
+const MIN_EXTENT = 0.5; // digit heights that a rule is seen to extend
+
+export const NO_RULES = { rows: [], columns: [], shortRows: [] };
+
+export function findRules(page, digitHeight) {
+    const { mask, scale, width, height } = findInk(page, digitHeight), unit = digitHeight * scale;
+    const shrinkBack = (lines) => lines.map((line) => line.map((place) => place / scale));
+    const [rows, shortRows] = findLines(mask, width, height, unit);
+    const turned = new Uint8Array(mask.length);
+    for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) turned[x * height + y] = mask[y * width + x];
+    const [columns] = findLines(turned, height, width, unit);
+    return { rows: shrinkBack(rows), columns: shrinkBack(columns.map(swapAxes)), shortRows: shrinkBack(shortRows) };
+}
+
+export const swapAxes = ([x, y, otherX, otherY]) => [y, x, otherY, otherX];
+
+// y of a line at x; it is extended at both ends.
+export function interpolate([left, top, right, bottom], x) {
+    return top + ((x - left) * (bottom - top)) / Math.max(right - left, 1e-9);
+}
+
+// Tell between which rules a point is: how many of the rows' are above it, and of the columns' to its left.
+export function locate({ rows, columns }, [x, y]) {
+    return [
+        rows.filter((rule) => interpolate(rule, x) < y).length,
+        columns.filter((rule) => interpolate(swapAxes(rule), y) < x).length,
+    ];
+}
+
+// Find ink, of faint rules too, on a page that is scaled so that digits have a usual size.
+export function findInk(page, digitHeight) {
+    const size = page.width * page.height;
+    const wanted = clamp(1, SMALLEST_DIGIT / digitHeight, LARGEST_DIGIT / digitHeight);
+    const scale = Math.min(wanted, Math.sqrt(MAX_RULED_PIXELS / size), 3);
+    const [width, height] = [page.width, page.height].map((side) => Math.max(1, roundHalfToEven(side * scale)));
+    const scaled = resize(page, width, height, scale < 1 ? BOX : BICUBIC);
+    return { mask: separateInk(scaled, digitHeight * scale), scale, width, height };
+}
+
+// Separate ink from paper: it is darker than the mean around it, by more than noise is.
+export function separateInk(page, digitHeight) {
+    const darkness = measureDarkness(page, digitHeight);
+    const noise = Math.fround(1.48) * median(darkness.map(Math.abs));
+    const least = Math.max(1.5 * noise, 0.015);
+    return Uint8Array.from(darkness, (value) => value > least);
+}
+
+// Measure by how much pixels are darker than the mean around them.
+export function measureDarkness({ width, height, pixels }, digitHeight) {
+    const size = Math.max(1, roundHalfToEven(LOCAL * digitHeight));
+    return blurUniformly(pixels, width, height, size, NEAREST).map((value, place) => value - pixels[place]);
+}
+
+// Find lines that are about level: the long ones, and those that are too short beside them.
+function findLines(mask, width, height, unit) {
+    const length = roundHalfToEven(SHORTEST * unit), average = makeUniform(length);
+    const filled = filterRows(dilate(mask, width, height, 0, 1), width, height, average);
+    const strength = filterColumns(filterRows(mask, width, height, average), width, height, makeGaussian(1));
+    // A ridge one pixel wide, so that rules that are crossed by others do not hang together.
+    const highest = filterColumns(strength, width, height, makeMaximum(roundHalfToEven(RIDGE * unit)));
+    const ridge = Uint8Array.from(filled, (share, place) => share > MIN_PIECE_FILLED && strength[place] === highest[place]);
+    const { labels, count } = labelParts(dilate(ridge, width, height, 2, 0), width, height);
+    const pieces = Array.from({ length: count }, () => []);
+    labels.forEach((label, place) => {
+        if (label) pieces[label - 1].push([place % width, Math.floor(place / width)]);
+    });
+    const straight = pieces.filter((piece) => measureBend(piece) < MAX_BEND * unit);
+    return joinPieces(sortBy(straight, (piece) => -measureExtent(piece)), unit);
+}
+
+function measureExtent(points) {
+    let least = Infinity, most = -Infinity;
+    for (const [x] of points) [least, most] = [Math.min(least, x), Math.max(most, x)];
+    return most - least;
+}
+
+// Fit a line: its slope and its height at x = 0.
+function fitLine(points) {
+    let middleX = 0, middleY = 0;
+    for (const [x, y] of points) {
+        middleX += x / points.length;
+        middleY += y / points.length;
+    }
+    let shared = 0, squares = 0;
+    for (const [x, y] of points) {
+        shared += (x - middleX) * (y - middleY);
+        squares += (x - middleX) ** 2;
+    }
+    const slope = shared / Math.max(squares, 1e-9);
+    return [slope, middleY - slope * middleX];
+}
+
+// Standard deviation of a piece from the line that fits it best.
+function measureBend(points) {
+    const [slope, start] = fitLine(points);
+    const off = points.map(([x, y]) => y - slope * x - start), middle = mean(off);
+    return Math.sqrt(mean(off.map((each) => (each - middle) ** 2)));
+}
+
+// Join the pieces of each rule, the longest first.
+function joinPieces(pieces, unit) {
+    const rules = [];
+    for (const piece of pieces) {
+        const same = rules.find(({ line: [slope, start] }) => {
+            return Math.abs(mean(piece.map(([x, y]) => y - slope * x - start))) < SAME_RULE * unit;
+        });
+        if (same) {
+            same.points = same.points.concat(piece);
+            same.line = fitLine(same.points);
+        } else rules.push({ points: piece, line: fitLine(piece) });
+    }
+    const found = rules.flatMap(({ points, line: [slope, start] }) => {
+        const columns = new Set(points.map(([x]) => x)), extent = measureExtent(points);
+        if (columns.size / (extent + 1) <= MIN_COVERED || extent <= MIN_EXTENT * unit) return [];
+        const left = points.reduce((least, [x]) => Math.min(least, x), Infinity), right = left + extent;
+        return [[left, slope * left + start, right, slope * right + start]];
+    });
+    const ordered = sortBy(found, (line) => sum([line[1], line[3]]));
+    const longest = mostOf(ordered.map((line) => line[2] - line[0]), 0);
+    const isLong = (line) => line[2] - line[0] > MIN_LENGTH * longest;
+    return [ordered.filter(isLong), ordered.filter((line) => !isLong(line))];
+}

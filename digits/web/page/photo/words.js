@@ -1,0 +1,106 @@
+// Tells cells of a table with words in them, some letters of which were read as digits, as
+// digits/reading/words.py does.
+
+import { measureDigitHeight, middleOf } from "./boxes.js";
+import { labelParts } from "./filters.js";
+import { median, sum } from "./lists.js";
+import { locate, measureDarkness, separateInk } from "./rules.js";
+import { clamp } from "../ink.js";
+import { roundHalfToEven } from "../to_mnist.js";
+
+// In digit heights: a letter is at least so tall; rules are so thick at most, what is left over of them in
+// a band so wide; and digits are larger than their boxes by so much on each side.
+const SHORTEST_LETTER = 0.35, THICKEST_RULE = 0.12, LEFT_OVER = 0.4, AROUND_BOX = 0.1;
+const SMALLEST_CIRCLE = 1.2; // digit heights: a circle around a digit is larger than a letter
+const MAX_IN_CIRCLE = 0.05; // share of a circle's ink in the middle half of its width and height
+const MIN_DARKNESS = 0.4; // of ink, as a share of the darkest of a usual symbol
+// A cell has a word in it if more than this share of its ink is in no symbol that was read, and this is in
+// so many parts, or in one that is so many digit heights wide, as joined handwriting is.
+const MAX_UNREAD = 0.5, MIN_LETTERS = 3, JOINED_WIDTH = 2.2;
+
+// For each symbol, {isInWord, isUnread}: whether there is a word in its cell; and whether more than half of
+// the ink there is in no symbol, although it is no word: perhaps digits were not detected.
+export function findWords(page, rules, boxes) {
+    const { width, height } = page, unit = measureDigitHeight(boxes), darkness = measureDarkness(page, unit);
+    const usual = median(boxes.map((box) => {
+        let darkest = 0;
+        forEachIn(box, width, height, (place) => (darkest = Math.max(darkest, darkness[place])));
+        return darkest;
+    }));
+    const onRules = drawRules(rules, width, height, THICKEST_RULE * unit);
+    const nearRules = drawRules(rules, width, height, LEFT_OVER * unit);
+    const ink = separateInk(page, unit).map((isInk, place) => {
+        return Number(isInk && darkness[place] > MIN_DARKNESS * usual && !onRules[place]);
+    });
+    const isRead = new Uint8Array(ink.length), more = AROUND_BOX * unit;
+    for (const [left, top, right, bottom] of boxes) {
+        forEachIn([left - more, top - more, right + more, bottom + more], width, height, (place) => (isRead[place] = 1));
+    }
+    const { labels, count } = labelParts(ink, width, height);
+    const parts = Array.from({ length: count }, () => {
+        return { size: 0, read: 0, near: 0, left: width, top: height, right: 0, bottom: 0 };
+    });
+    labels.forEach((label, place) => {
+        if (!label) return;
+        const part = parts[label - 1], x = place % width, y = Math.floor(place / width);
+        part.size++;
+        part.read += isRead[place];
+        part.near += nearRules[place];
+        [part.left, part.right] = [Math.min(part.left, x), Math.max(part.right, x + 1)];
+        [part.top, part.bottom] = [Math.min(part.top, y), Math.max(part.bottom, y + 1)];
+    });
+    const cells = new Map(), keyOf = (point) => locate(rules, point).join();
+    parts.forEach((part, index) => {
+        const wide = (part.right - part.left) / unit, tall = (part.bottom - part.top) / unit;
+        // What is left over of a rule lies beside it.
+        if (tall <= SHORTEST_LETTER || part.near >= 0.5 * part.size) return;
+        const isLarge = wide > SMALLEST_CIRCLE && tall > SMALLEST_CIRCLE;
+        const isLetter = part.read < 0.5 * part.size && !(isLarge && isCircle(part, labels, index + 1, width));
+        const key = keyOf([(part.left + part.right) / 2, (part.top + part.bottom) / 2]);
+        if (!cells.has(key)) cells.set(key, { all: [], letters: [] });
+        cells.get(key).all.push(part.size);
+        if (isLetter) cells.get(key).letters.push({ size: part.size, wide });
+    });
+    return boxes.map((box) => {
+        const { all, letters } = cells.get(keyOf(middleOf(box))) ?? { all: [], letters: [] };
+        const isMissed = sum(letters.map(({ size }) => size)) > MAX_UNREAD * sum(all);
+        const isWord = letters.length >= MIN_LETTERS || letters.some(({ wide }) => wide > JOINED_WIDTH);
+        return { isInWord: isMissed && isWord, isUnread: isMissed && !isWord };
+    });
+}
+
+// Whether a part of the ink surrounds something: there is hardly any of it in the middle.
+function isCircle({ left, top, right, bottom, size }, labels, label, pageWidth) {
+    const across = Math.floor((right - left) / 4), down = Math.floor((bottom - top) / 4);
+    let inMiddle = 0;
+    for (let y = top + down; y < bottom - down; y++) {
+        for (let x = left + across; x < right - across; x++) inMiddle += labels[y * pageWidth + x] === label;
+    }
+    return inMiddle < MAX_IN_CIRCLE * size;
+}
+
+function forEachIn(box, width, height, visit) {
+    const [left, top, right, bottom] = box.map((edge) => Math.max(0, roundHalfToEven(edge)));
+    for (let y = top; y < Math.min(bottom, height); y++) {
+        for (let x = left; x < Math.min(right, width); x++) visit(y * width + x);
+    }
+}
+
+// Draw rules, so thick: a mask.
+function drawRules({ rows, columns }, width, height, thickness) {
+    const drawn = new Uint8Array(width * height), half = Math.max(1, roundHalfToEven(thickness)) / 2;
+    const draw = ([startX, startY, endX, endY], isAcross) => {
+        const [start, end] = isAcross ? [startX, endX] : [startY, endY], limit = isAcross ? width : height;
+        const slope = (isAcross ? endY - startY : endX - startX) / Math.max(end - start, 1e-9), first = isAcross ? startY : startX;
+        const reach = half * Math.hypot(1, slope), across = isAcross ? height : width;
+        const last = clamp(Math.round(end), -1, limit - 1);
+        for (let along = Math.max(0, Math.round(start)); along <= last; along++) {
+            const middle = first + (along - start) * slope;
+            const from = Math.max(0, Math.ceil(middle - reach)), to = Math.min(across - 1, Math.ceil(middle + reach) - 1);
+            for (let place = from; place <= to; place++) drawn[isAcross ? place * width + along : along * width + place] = 1;
+        }
+    };
+    for (const rule of rows) draw(rule, true);
+    for (const rule of columns) draw(rule, false);
+    return drawn;
+}
