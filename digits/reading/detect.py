@@ -19,8 +19,8 @@ MIN_CELL_SCORE = 0.35  # of a cell of the page, that it lies in a digit or a sig
 # the one with the lower score is removed; and so it is if more of either lies in the other than the
 # third, as a share of its area.
 MIN_FUSED_OVERLAP, MAX_OVERLAP, MAX_COVERED = 0.5, 0.25, 0.6
-# Width of a box over its height, at least, where overlaps are measured: two detections of a 1 may lie
-# beside each other.
+# Width of a box over its height, at least, where overlaps are measured: two detections of a 1 may
+# lie beside each other.
 MIN_ASPECT = 0.35
 MIN_SCORE = 0.7  # of a detection, that there is an upright digit
 MIN_SIGN_SCORE = 0.35  # of a detection, that there is a sign and that it is the most likely one

@@ -18,6 +18,9 @@ const MIN_CELL_SCORE = 0.35; // of a cell of the page, that it lies in a digit o
 // Overlaps of boxes: above the first they are fused, above the second the one with the lower score is
 // removed; and so it is if more of either lies in the other than the third, as a share of its area.
 const MIN_FUSED_OVERLAP = 0.5, MAX_OVERLAP = 0.25, MAX_COVERED = 0.6;
+// Width of a box over its height, at least, where overlaps are measured: two detections of a 1 may lie
+// beside each other.
+const MIN_ASPECT = 0.35;
 const MIN_SCORE = 0.7; // of a detection, that there is an upright digit
 const MIN_SIGN_SCORE = 0.35; // of a detection, that there is a sign and that it is the most likely one
 // What is far fainter or smaller than the rest is taken for the paper's texture.
@@ -99,12 +102,12 @@ function surroundPage({ width, height, pixels }) {
 
 // Fuse the detections of the same digit: non-maximum suppression with box fusion.
 export function fuse(candidates) {
-    const fused = [], areas = candidates.map(({ box }) => areaOf(box));
+    const widened = candidates.map(({ box }) => widen(box)), areas = widened.map(areaOf), fused = [];
     const isLeft = candidates.map(() => true);
     for (const index of argsort(candidates.map(({ score }) => -score))) {
         if (!isLeft[index]) continue;
-        const { box, score } = candidates[index];
-        const shared = candidates.map((other, at) => (isLeft[at] ? measureSharedArea(box, other.box) : 0));
+        const { score } = candidates[index];
+        const shared = widened.map((other, at) => (isLeft[at] ? measureSharedArea(widened[index], other) : 0));
         const overlaps = shared.map((area, at) => area / (areas[at] + areas[index] - area));
         const same = candidates.filter((_, at) => isLeft[at] && overlaps[at] > MIN_FUSED_OVERLAP);
         const detection = { ...average(same), score };
@@ -118,6 +121,12 @@ export function fuse(candidates) {
         isLeft[index] = false;
     }
     return fused;
+}
+
+// Widen a box that is narrower than MIN_ASPECT, around its middle.
+function widen([left, top, right, bottom]) {
+    const more = Math.max(MIN_ASPECT * (bottom - top) - (right - left), 0) / 2;
+    return [left - more, top, right + more, bottom];
 }
 
 function average(detections) {

@@ -17,6 +17,9 @@ const MIN_DARKNESS = 0.4; // of ink, as a share of the darkest of a usual symbol
 // A cell has a word in it if more than this share of its ink is in no symbol that was read, and this is in
 // so many parts, or in one that is so many digit heights wide, as joined handwriting is.
 const MAX_UNREAD = 0.5, MIN_LETTERS = 3, JOINED_WIDTH = 2.2;
+// A column is one of letters if nothing was read in so many of its cells with ink, and in more than half of
+// them.
+const MIN_UNREAD_CELLS = 5;
 
 // For each symbol, {isInWord, isUnread}: whether there is a word in its cell; and whether more than half of
 // the ink there is in no symbol, although it is no word: perhaps digits were not detected.
@@ -61,12 +64,34 @@ export function findWords(page, rules, boxes) {
         cells.get(key).all.push(part.size);
         if (isLetter) cells.get(key).letters.push({ size: part.size, wide });
     });
-    return boxes.map((box) => {
-        const { all, letters } = cells.get(keyOf(middleOf(box))) ?? { all: [], letters: [] };
+    const symbolCells = boxes.map((box) => locate(rules, middleOf(box)));
+    const letterCells = [...cells].filter(([, { letters }]) => letters.length).map(([key]) => key.split(",").map(Number));
+    const columns = findColumnsOfLetters(rules, letterCells, symbolCells);
+    return symbolCells.map((cell) => {
+        const { all, letters } = cells.get(cell.join()) ?? { all: [], letters: [] };
         const isMissed = sum(letters.map(({ size }) => size)) > MAX_UNREAD * sum(all);
         const isWord = letters.length >= MIN_LETTERS || letters.some(({ wide }) => wide > JOINED_WIDTH);
-        return { isInWord: isMissed && isWord, isUnread: isMissed && !isWord };
+        const isInColumn = isBetweenRules(rules, cell) && columns.includes(cell[1]);
+        return { isInWord: (isMissed && isWord) || isInColumn, isUnread: isMissed && !isWord };
     });
+}
+
+// Find the columns of a table in which most cells have letters, of which some look like digits.
+function findColumnsOfLetters(rules, letterCells, symbolCells) {
+    const listInside = (cells) => new Set(cells.filter((cell) => isBetweenRules(rules, cell)).map(String));
+    const read = listInside(symbolCells);
+    const unread = [...listInside(letterCells)].filter((cell) => !read.has(cell));
+    const columnOf = (cell) => Number(cell.split(",")[1]);
+    const count = (cells, column) => [...cells].filter((cell) => columnOf(cell) === column).length;
+    return [...new Set(unread.map(columnOf))].filter((column) => {
+        const numUnread = count(unread, column);
+        return numUnread >= MIN_UNREAD_CELLS && numUnread > count(read, column);
+    });
+}
+
+// Whether a cell is between rules on all sides.
+function isBetweenRules({ rows, columns }, [row, column]) {
+    return row > 0 && column > 0 && row < rows.length && column < columns.length;
 }
 
 // Whether a part of the ink surrounds something: there is hardly any of it in the middle.
