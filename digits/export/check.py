@@ -32,8 +32,7 @@ class LiteRtEngine:
         """Load a network of one input and one output."""
         from ai_edge_litert.interpreter import Interpreter
 
-        with caught_stderr():  # it names the library that it computes with
-            self._interpreter = Interpreter(str(path))
+        self._interpreter = Interpreter(str(path))
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._output = self._interpreter.get_output_details()[0]["index"]
         self._shape: tuple[int, ...] | None = None
@@ -42,7 +41,8 @@ class LiteRtEngine:
         """Compute the outputs for a batch of inputs, float32 arrays both."""
         if inputs.shape != self._shape:
             self._interpreter.resize_tensor_input(self._input, inputs.shape)
-            self._interpreter.allocate_tensors()
+            with caught_stderr():  # it names the library that it computes with
+                self._interpreter.allocate_tensors()
             self._shape = inputs.shape
         self._interpreter.set_tensor(self._input, np.asarray(inputs, np.float32))
         self._interpreter.invoke()

@@ -91,7 +91,7 @@ def _parse_args(
         choices=list(MIN_AGREEMENT),
         metavar="PRECISION",
         help=f"which of {', '.join(MIN_AGREEMENT)} (default: all; of a detector, "
-        f"{' and '.join(DETECTOR_PRECISIONS)}, since one of 8 bits reads other texts)",
+        f"{' and '.join(DETECTOR_PRECISIONS)}, since others answer otherwise)",
     )
     parser.add_argument(
         "--export-dir",
@@ -115,6 +115,6 @@ def _parse_args(
     if refused:
         parser.error(
             f"received --precisions {refused[0]} for a detector, expected "
-            f"{' or '.join(possible)}: one of 8 bits reads other texts"
+            f"{' or '.join(possible)}: others answer otherwise"
         )
     return args
