@@ -29,7 +29,7 @@ MODULES = (
 )  # fmt: skip
 NETWORK = "tiny"
 PAGE = Path("docs/page/index.html")
-MAX_BYTES = 61_440
+MAX_BYTES = 60_000
 # Of the page that reads photos.
 PHOTO_MODULES = (
     "network.js", "ink.js", "to_mnist.js", "photo/lists.js", "photo/boxes.js", "photo/filters.js",
@@ -72,11 +72,12 @@ def build(model_path: Path, rejection_path: Path, results_path: Path) -> str:
 
     metadata = storage.read_metadata(model_path)
     results = json.loads(results_path.read_text(encoding="utf-8"))
+    rejection = json.loads(rejection_path.read_text(encoding="utf-8"))
     model = storage.load_classifier_model(model_path)
     data = {
         "threshold": round(metadata["threshold"], 4),
         "widths": WIDTHS,
-        "rejection": json.loads(rejection_path.read_text(encoding="utf-8")),
+        "rejection": rejection | {"weights": encode_weights(base64.b64decode(rejection["weights"]))},
         "network": describe_network(model),
     }
     style = shorten_css(_read("style.css"))
@@ -154,7 +155,7 @@ def describe_network(model: keras.Model) -> dict[str, Any]:
 
     Returns:
         Kernel size, stride and filters of each convolution, and all weights as half-precision
-        floats in base64.
+        floats, encoded by `encode_weights`.
 
     Raises:
         ValueError: it has other layers.
@@ -176,7 +177,7 @@ def describe_network(model: keras.Model) -> dict[str, Any]:
         "side": model.input_shape[1],
         "layers": convolutions,
         "numClasses": NUM_CLASSES,
-        "weights": base64.b64encode(np.concatenate(weights).astype("<f2").tobytes()).decode(),
+        "weights": encode_weights(np.concatenate(weights).astype("<f2").tobytes()),
     }
 
 
@@ -189,8 +190,8 @@ def describe_layers(model: keras.Model) -> dict[str, Any]:
 
     Returns:
         Kernel size, stride, filters and inputs of each convolution or dense layer, and whether it
-        is rectified; all weights as half-precision floats in base64; and of a classifier, what its
-        normalization needs.
+        is rectified; all weights as half-precision floats, encoded by `encode_weights`; and of a
+        classifier, what its normalization needs.
 
     Raises:
         ValueError: it has other layers.
@@ -215,7 +216,19 @@ def describe_layers(model: keras.Model) -> dict[str, Any]:
             )
         weights += [np.asarray(array).ravel() for array in layer.get_weights()]
     half = np.concatenate(weights).astype("<f2")
-    return described | {"weights": base64.b64encode(half.tobytes()).decode()}
+    return described | {"weights": encode_weights(half.tobytes())}
+
+
+def encode_weights(weights: bytes) -> str:
+    """Encode half-precision floats in base 85, in 6% fewer characters than in base 64.
+
+    Args:
+        weights: the floats, little-endian.
+
+    Returns:
+        As `base64.b85encode` does, but with "," for "<", which could end the script in HTML.
+    """
+    return base64.b85encode(weights).decode().replace("<", ",")
 
 
 def bundle(modules: Mapping[str, str]) -> str:

@@ -1,11 +1,19 @@
 // Computes the network: normalization, convolutions, the mean of each feature map, logits, softmax.
 // Its weights are half-precision floats, one layer after the other: kernel, then bias.
 
-// Decode half-precision floats, little-endian, from base64.
-export function decodeHalfFloats(base64) {
-    const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-    const view = new DataView(bytes.buffer);
-    return Float32Array.from({ length: bytes.length / 2 }, (_, index) => toFloat(view.getUint16(2 * index, true)));
+// Digits of base 85, as Python's base64.b85encode has them, but with "," for "<".
+const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;,=>?@^_`{|}~";
+const VALUES = new Map([...DIGITS].map((digit, value) => [digit, value]));
+
+// Decode half-precision floats, little-endian, of which four bytes are five digits of base 85.
+export function decodeHalfFloats(text) {
+    const size = Math.floor(text.length * 4 / 5), view = new DataView(new ArrayBuffer(size + 3));
+    for (let start = 0; start < text.length; start += 5) {
+        let group = 0;
+        for (let at = start; at < start + 5; at++) group = group * 85 + (VALUES.get(text[at]) ?? 84);
+        view.setUint32(start / 5 * 4, group);
+    }
+    return Float32Array.from({ length: size / 2 }, (_, index) => toFloat(view.getUint16(2 * index, true)));
 }
 
 function toFloat(half) {
@@ -14,7 +22,7 @@ function toFloat(half) {
 }
 
 // Make a network of what the page holds; `layers` are the kernel size, stride and filters of each
-// convolution, `weights` are in base64.
+// convolution, `weights` are in base 85.
 export function makeNetwork({ epsilon, side, layers, numClasses, weights }) {
     const all = decodeHalfFloats(weights);
     let used = 0;

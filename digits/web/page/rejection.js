@@ -3,7 +3,7 @@
 
 import { decodeHalfFloats } from "./network.js";
 
-// Make it of what the page holds: `inputs`, `hidden`, `threshold` and `weights` (base64).
+// Make it of what the page holds: `inputs`, `hidden`, `threshold` and `weights` (base 85).
 export function makeRejection({ inputs, hidden, threshold, weights }) {
     const all = decodeHalfFloats(weights);
     const ends = [inputs * hidden, (inputs + 1) * hidden, (inputs + 2) * hidden];
