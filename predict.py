@@ -54,6 +54,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--region": args.region,
         "--table": args.table,
         "--turn": args.turn,
+        "--workers": args.workers,
     }
     given = [flag for flag, value in photo_flags.items() if value is not None]
     if given and not args.photos:
@@ -204,6 +205,7 @@ def main(argv: list[str] | None = None) -> int | None:
         table_file=args.table,
         region=args.region,
         ink=args.ink,
+        num_workers=args.workers,
     )
 
 

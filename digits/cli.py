@@ -184,6 +184,12 @@ def add_photo_flags(parser: argparse.ArgumentParser) -> None:
         "(default: any)",
     )
     parser.add_argument(
+        "--workers",
+        type=whole_number(1, 256),
+        metavar="N",
+        help="photos that are read at once (default: as many as there are processor cores)",
+    )
+    parser.add_argument(
         "--csv",
         type=file_name(".csv"),
         metavar="FILE.csv",

@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from tqdm import tqdm
@@ -62,6 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.table,
         args.region,
         args.ink,
+        args.workers,
     )
 
 
@@ -76,6 +79,7 @@ def read_files(
     table_file: Path | None = None,
     region: Sequence[float] | None = None,
     ink: str | None = None,
+    num_workers: int | None = None,
 ) -> int:
     """Read photos, print what is on them and draw it.
 
@@ -93,6 +97,7 @@ def read_files(
         table_file: CSV or XLSX to write with the cells of the photos' tables, or None.
         region: the four numbers of a `Region`, the part that is read of each photo; None for all.
         ink: the only one that is read, "red", "blue" or "dark"; None for any.
+        num_workers: photos that are read at once; None for as many as there are processor cores.
 
     Returns:
         Exit status: 0, 1 if some photos or pages could not be read, 2 if none could.
@@ -112,7 +117,8 @@ def read_files(
 
     with cli.one_line_errors():
         reader = Reader(load_detector(detector_path), load_classifier(model_path))
-    pages, errors = _read_and_draw(reader, paths, plots_dir, turn, part, ink)
+    num_workers = num_workers or os.cpu_count() or 1
+    pages, errors = _read_and_draw(reader, paths, plots_dir, turn, part, ink, num_workers)
     _print_errors(errors)
     _print_skipped(inputs)
     # Written before anything is printed: a closed pipe, as after `| head`, ends the program.
@@ -211,29 +217,47 @@ def _read_and_draw(
     turn: int | None,
     region: Region | None,
     ink: str | None,
+    num_workers: int,
 ) -> tuple[dict[Path, Page], list[Exception]]:
-    """Read each page and draw it; returns pages by their figures' paths, and errors."""
-    progress = tqdm(total=len(paths), unit="photo", disable=True if len(paths) == 1 else None)
+    """Read each page and draw it; returns pages by their figures' paths, in order, and errors."""
+    progress = tqdm(total=len(paths), unit="photo", disable=None, delay=1)
 
     def advance(num_more: int, num_done: int) -> None:
         progress.total += num_more
         progress.update(num_done)
 
+    def read_and_draw(photo: Photo, figure_path: Path) -> Page:
+        page = reader.read(photo, turn, region, ink)
+        annotate.draw_page(photo, page, figure_path)
+        return page.without_images()
+
     pages: dict[Path, Page] = {}
     errors: list[Exception] = []
     taken = {path.resolve() for path in paths}
-    for path, photo in _load_pages(paths, errors, advance):
-        try:
-            if region:
-                region.locate(photo)
-        except ValueError as error:
-            errors.append(error)
-            continue
-        page = reader.read(photo, turn, region, ink)
-        figure_path = name_figure(path, photo.page, photo.num_pages, plots_dir, taken)
+    waiting: deque[tuple[Path, Future[Page]]] = deque()
+
+    def finish_first() -> None:
+        figure_path, future = waiting.popleft()
         with cli.one_line_errors():
-            annotate.draw_page(photo, page, figure_path)
-        pages[figure_path] = page.without_images()
+            pages[figure_path] = future.result()
+
+    with ThreadPoolExecutor(num_workers) as pool:
+        try:
+            for path, photo in _load_pages(paths, errors, advance):
+                try:
+                    if region:
+                        region.locate(photo)
+                except ValueError as error:
+                    errors.append(error)
+                    continue
+                figure_path = name_figure(path, photo.page, photo.num_pages, plots_dir, taken)
+                waiting.append((figure_path, pool.submit(read_and_draw, photo, figure_path)))
+                if len(waiting) > num_workers:  # so that few photos are in memory
+                    finish_first()
+            while waiting:
+                finish_first()
+        finally:
+            pool.shutdown(cancel_futures=True)
     progress.close()
     return pages, errors
 

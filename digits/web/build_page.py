@@ -77,7 +77,8 @@ def build(model_path: Path, rejection_path: Path, results_path: Path) -> str:
     data = {
         "threshold": round(metadata["threshold"], 4),
         "widths": WIDTHS,
-        "rejection": rejection | {"weights": encode_weights(base64.b64decode(rejection["weights"]))},
+        "rejection": rejection
+        | {"weights": encode_weights(base64.b64decode(rejection["weights"]))},
         "network": describe_network(model),
     }
     style = shorten_css(_read("style.css"))

@@ -3,6 +3,7 @@ import dataclasses
 import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -126,6 +127,27 @@ def test_figures_of_pages_have_their_numbers():
         "scan_page3_reading.png",
         "scan_page3_reading_2.png",
     ]
+
+
+def test_photos_read_at_once_are_in_order_and_read_alike(digits_read, tmp_path):
+    photos = [NOTE.with_name(f"{name}.jpg") for name in ("sheet", "note", "blackboard", "sideways")]
+    Image.new("RGB", (300, 200), "white").save(tmp_path / "empty.png")
+    (tmp_path / "damaged.png").write_bytes(b"no picture")
+    inputs = [photos[0], "damaged.png", *photos[1:], "empty.png"]
+    one, four = (digits_read(*inputs, "--workers", number) for number in ("1", "4"))
+    assert one.returncode == four.returncode == 1
+    assert (one.stdout, one.stderr) == (four.stdout, four.stderr)
+    read = re.findall(r"(\w+)\.\w+: \d* ?(?:no )?digits", one.stdout)
+    assert read == ["sheet", "note", "blackboard", "sideways", "empty"]
+    for name in read:
+        assert (tmp_path / "plots" / f"{name}_reading.png").is_file()
+
+
+@pytest.mark.parametrize("number", ["0", "two"])
+def test_a_number_of_workers_that_makes_no_sense_is_one_line(digits_read, number):
+    done = digits_read(NOTE, "--workers", number)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "expected a whole number from 1" in done.stderr
 
 
 def test_photos_are_read_drawn_and_written(digits_read, tmp_path):
