@@ -21,6 +21,7 @@ from digits.training.synthetic.strokes import (
     LOOKALIKES,
     SIDE,
     STEPS_PER_PIXEL,
+    trace_digits,
 )
 
 SHAPE = 320, 480  # height and width of the page's canvas in pixels
@@ -32,6 +33,21 @@ FONTS = ("DejaVuSerif-Italic", "DejaVuSansMono-Oblique", "cmb10", "cmtt10", "cmt
 
 # Points of a line: float array of shape (n, 2), x and y, about -1 to 1.
 Line = np.ndarray
+
+
+def draw_digits(images: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+    """Draw MNIST's digits again with the canvas's pen.
+
+    Args:
+        images: uint8 array of shape (n, 28, 28).
+        rng: random generator.
+
+    Returns:
+        uint8 arrays of shape (320, 480, 3), black on white.
+    """
+    # As 2s, so that no 1 gets a flag and no 7 a bar: these are MNIST's own digits.
+    traced = trace_digits(images, np.full(len(images), 2), rng, share_broken=0.0)
+    return [draw_traced(strokes, rng) for strokes in traced]
 
 
 def draw_traced(strokes: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -35,6 +35,7 @@ SEED_FIT, SEED_THRESHOLD, SEED_MEASURED = 0, 1, 2
 def fit(extract: FeatureExtractor, num_drawings: int) -> Rejection:
     """Fit a rejection to as many training digits as other drawings, and set its threshold."""
     import data
+    from benchmarks import drawings
     from benchmarks.rejection import find_threshold
     from digits.training import rejection
 
@@ -43,8 +44,8 @@ def fit(extract: FeatureExtractor, num_drawings: int) -> Rejection:
     digits = rejection.draw_digits(train[:num_drawings], rng)
     others = rejection.draw_others(num_drawings, rng)
     fitted = rejection.fit(extract(digits), extract(others), SEED_FIT)
-    drawn = _draw_digits(validation, np.random.default_rng(SEED_THRESHOLD))
-    threshold = find_threshold(fitted.score(extract(drawn)), SHARE_REFUSED)
+    drawn = drawings.draw_digits(validation, np.random.default_rng(SEED_THRESHOLD))
+    threshold = find_threshold(fitted.score(extract(_prepare(drawn))), SHARE_REFUSED)
     return dataclasses.replace(fitted, threshold=round(threshold, 3))
 
 
@@ -66,7 +67,7 @@ def measure(
     from benchmarks import drawings
 
     rng = np.random.default_rng(SEED_MEASURED)
-    images = {"test": _draw_digits(data.load_test()[0][:num_digits], rng)}
+    images = {"test": _prepare(drawings.draw_digits(data.load_test()[0][:num_digits], rng))}
     for kind, make in drawings.KINDS.items():
         images[kind] = _prepare([make(rng) for _ in range(num_others)])
         print(f"{num_others} {kind} drawn", file=sys.stderr, flush=True)
@@ -74,15 +75,6 @@ def measure(
         name: float((rejection.score(extract(drawn)) < rejection.threshold).mean())
         for name, drawn in images.items()
     }
-
-
-def _draw_digits(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    from benchmarks import drawings
-    from digits.training.synthetic.strokes import trace_digits
-
-    # As 2s, so that no 1 gets a flag and no 7 a bar: these are MNIST's own digits.
-    traced = trace_digits(images, np.full(len(images), 2), rng, share_broken=0.0)
-    return _prepare([drawings.draw_traced(strokes, rng) for strokes in traced])
 
 
 def _prepare(drawn: list[np.ndarray]) -> np.ndarray:

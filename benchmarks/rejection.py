@@ -99,7 +99,6 @@ def measure(
     """
     import data
     from benchmarks import drawings
-    from digits.training.synthetic.strokes import trace_digits
 
     rng = np.random.default_rng(SEED)
     digits = {
@@ -108,10 +107,7 @@ def measure(
     }
     measured = {}
     for name, images in digits.items():
-        # As 2s, so that no 1 gets a flag and no 7 a bar: these are MNIST's own digits.
-        labels = np.full(len(images[:num_digits]), 2)
-        traced = trace_digits(images[:num_digits], labels, rng, share_broken=0.0)
-        drawn = [drawings.draw_traced(strokes, rng) for strokes in traced]
+        drawn = drawings.draw_digits(images[:num_digits], rng)
         measured[name] = score(drawn, detector, classifiers, are_digits=True)
         print(f"{len(drawn)} {name} digits drawn and scored", file=sys.stderr, flush=True)
     for kind, make in drawings.KINDS.items():

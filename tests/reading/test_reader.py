@@ -13,7 +13,7 @@ from digits.symbols import SYMBOLS
 from tests.conftest import ROOT
 
 NOTE = ROOT / "examples" / "note.jpg"
-# What examples/make_examples.py wrote.
+# What benchmarks/make_examples.py wrote.
 EXAMPLES = {
     "note.jpg": ["12 + 30 = 42", "0172 555 364", "3141592653", "86 ÷ 2 = 43"],
     "sideways.jpg": ["12 + 30 = 42", "0172 555 364", "3141592653", "86 ÷ 2 = 43"],

@@ -1,4 +1,4 @@
-"""Makes the example photos, and the figure of how one is read: python -m examples.make_examples.
+"""Makes the example photos, and the figure of how one is read: python -m benchmarks.make_examples.
 
 They are written with MNIST's test digits, which no network here was trained on, and with drawn
 signs, on made-up paper.
@@ -115,7 +115,7 @@ def light_paper(rng: np.random.Generator) -> np.ndarray:
 
 def save(photo: np.ndarray, name: str) -> None:
     """Save a float photo, 0 black to 1 white, beside this script."""
-    path = Path(__file__).parent / name
+    path = ROOT / "examples" / name
     Image.fromarray((np.clip(photo, 0, 1) * 255).astype(np.uint8)).save(path, quality=85)
     print(f"Wrote {path}")
 
@@ -127,7 +127,7 @@ def draw_steps() -> None:
     from digits.networks.detector_model import LocalContrastNormalization
     from digits.reading import Reader, figures, load_photo
 
-    photo = load_photo(Path(__file__).parent / "note.jpg")
+    photo = load_photo(ROOT / "examples" / "note.jpg")
     released = storage.RELEASED_MODELS
     reader = Reader(
         load_detector(released / "detector.keras"), load_classifier(released / "cnn.keras")
@@ -141,7 +141,7 @@ def draw_steps() -> None:
 
 
 def main() -> None:
-    """Write the photos beside this script, and the figure to plots/released."""
+    """Write the photos to examples/, and the figure to plots/released."""
     cli.Parser("Make the example photos, and the figure of how one is read.").parse_args()
     images, labels = data.load_test()
     rng = np.random.default_rng(20)
