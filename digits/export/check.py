@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from digits.networks.detector import BACKGROUND
 from digits.networks.onnx_engine import OnnxEngine
 from digits.stderr import caught_stderr
 
-BATCH_SIZE = 500  # images
 NUM_TIMED = 100  # images, each computed alone
 # Test images are written on pages for a detector: so many rows and columns of them, so many pixels
 # apart.
@@ -54,7 +52,7 @@ class Check:
     """How a file compares with the network that it was exported from.
 
     Attributes:
-        path: the file; None for the network itself, run by Keras.
+        path: the file; of the network itself, run by Keras, its `.keras` file.
         format: of the file; None for the network itself.
         num_images: test images, or cells of pages with a digit for a detector.
         num_same: of them, those with the network's own answer.
@@ -64,7 +62,7 @@ class Check:
         size: of the file in bytes.
     """
 
-    path: Path | None
+    path: Path
     format: Format | None
     num_images: int
     num_same: int
@@ -82,7 +80,7 @@ class Check:
     def to_dict(self) -> dict[str, Any]:
         """Convert to plain values, ready for JSON."""
         return {
-            "path": str(self.path) if self.path else None,
+            "path": str(self.path),
             "runtime": self.format.runtime if self.format else "keras",
             "precision": self.format.precision if self.format else "float32",
             "agrees": self.agrees,
@@ -152,9 +150,9 @@ def compare(
     expected: np.ndarray,
     labels: np.ndarray | None,
     milliseconds: float,
-    path: Path | None = None,
+    path: Path,
+    size: int,
     chosen: Format | None = None,
-    size: int = 0,
 ) -> Check:
     """Compare a file's answers with the network's own.
 
@@ -164,8 +162,8 @@ def compare(
         labels: true digits, integers of shape (n,); None for a detector.
         milliseconds: for an image computed alone.
         path: of the file.
-        chosen: its format.
         size: of it in bytes.
+        chosen: its format; None for the network itself.
     """
     predictions = answers.argmax(axis=1)
     return Check(
@@ -182,11 +180,10 @@ def compare(
 
 def measure_milliseconds(engine: Engine, inputs: np.ndarray) -> float:
     """Measure the median time for an input computed alone, after some to warm up."""
-
-    def measure(compute: Callable[[np.ndarray], np.ndarray], one: np.ndarray) -> float:
+    seconds = []
+    for index in range(NUM_TIMED):
+        one = inputs[[index % len(inputs)]]
         start = time.perf_counter()
-        compute(one)
-        return 1000 * (time.perf_counter() - start)
-
-    times = [measure(engine, inputs[[index % len(inputs)]]) for index in range(NUM_TIMED)]
-    return float(np.median(times[NUM_TIMED // 5 :]))
+        engine(one)
+        seconds.append(time.perf_counter() - start)
+    return 1000 * float(np.median(seconds[NUM_TIMED // 5 :]))

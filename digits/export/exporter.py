@@ -56,7 +56,7 @@ def export(
     expected = answer(engine, images)
     milliseconds = check.measure_milliseconds(engine, timed)
     size = path.stat().st_size
-    checks = [check.compare(expected, expected, labels, milliseconds, path, size=size)]
+    checks = [check.compare(expected, expected, labels, milliseconds, path, size)]
     for each, written in paths.items():
         content = convert(model, each, representatives)
         with tempfile.TemporaryDirectory() as folder:
@@ -65,7 +65,7 @@ def export(
             exported = check.load_engine(tried, each)
             answers = answer(exported, images)
             milliseconds = check.measure_milliseconds(exported, timed)
-        row = check.compare(answers, expected, labels, milliseconds, written, each, len(content))
+        row = check.compare(answers, expected, labels, milliseconds, written, len(content), each)
         checks.append(row)
         if row.agrees:
             with files.replacing(written) as temporary:

@@ -166,12 +166,11 @@ def load_detector_model(path: str | Path) -> keras.Model:
     Returns:
         An uncompiled `keras.Model` as `detector_model.build_detector` builds.
     """
-    from digits.networks import detector_model  # noqa: F401 - registers its layers
-    from digits.networks.detector import NUM_OUTPUTS
+    from digits.networks import detector_model  # which registers its layers too
 
     model = load_network(Path(path), "train_detector.py")
     inputs, outputs = _get_shapes(model)
-    if (inputs, outputs) != ((None, None, 1), (None, None, NUM_OUTPUTS)):
+    if (inputs, outputs) != ((None, None, 1), (None, None, detector_model.NUM_OUTPUTS)):
         raise ValueError(
             f"{path} maps {inputs} to {outputs}, expected a network that detects digits: "
             "train one with python train_detector.py"

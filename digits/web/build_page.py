@@ -28,7 +28,6 @@ MODULES = (
     "read.js", "pad.js", "app.js",
 )  # fmt: skip
 NETWORK = "tiny"
-PAGE = Path("docs/page/index.html")
 MAX_BYTES = 60_000
 # Of the page that reads photos.
 PHOTO_MODULES = (
@@ -40,7 +39,6 @@ PHOTO_MODULES = (
     "photo/background.js", "photo/header.js", "photo/decode.js", "photo/marks.js", "photo/app.js",
 )  # fmt: skip
 DETECTOR, CLASSIFIER = "detector", "cnn"
-PHOTO_PAGE = Path("docs/page/photo.html")
 MAX_PHOTO_BYTES = 2_000_000
 # Layers without weights that the page computes between the others.
 OTHER_LAYERS = (
@@ -81,25 +79,15 @@ def build(model_path: Path, rejection_path: Path, results_path: Path) -> str:
         | {"weights": encode_weights(base64.b64decode(rejection["weights"]))},
         "network": describe_network(model),
     }
-    style = shorten_css(_read("style.css"))
-    script = bundle({name: _read(name) for name in MODULES})
     correct, total = results["num_correct"], results["num_images"]
-    page = fill(
-        _read("index.html"),
-        {
-            "policy": make_policy(style, script),
-            "style": style,
-            "script": script,
-            "data": json.dumps(data, separators=(",", ":")),
-            "name": model_path.stem,
-            "parameters": f"{model.count_params():,}",
-            "accuracy": f"{correct / total:.2%} ({correct:,}/{total:,})",
-            "widths": str(len(WIDTHS)),
-            "threshold": f"{metadata['threshold']:.1%}",
-        },
-    )
-    _check_size(page, MAX_BYTES)
-    return page
+    values = {
+        "name": model_path.stem,
+        "parameters": f"{model.count_params():,}",
+        "accuracy": f"{correct / total:.2%} ({correct:,}/{total:,})",
+        "widths": str(len(WIDTHS)),
+        "threshold": f"{metadata['threshold']:.1%}",
+    }
+    return _assemble("", MODULES, data, values, MAX_BYTES)
 
 
 def build_photo_page(detector_path: Path, classifier_path: Path) -> str:
@@ -127,24 +115,14 @@ def build_photo_page(detector_path: Path, classifier_path: Path) -> str:
         "widths": WIDTHS,
         "wasm": base64.b64encode((SOURCES / "photo" / "convolution.wasm").read_bytes()).decode(),
     }
-    style = shorten_css(_read("photo/style.css"))
-    script = bundle({name: _read(name) for name in PHOTO_MODULES})
-    page = fill(
-        _read("photo/index.html"),
-        {
-            "policy": make_policy(style, script, is_photo=True),
-            "style": style,
-            "script": script,
-            "data": json.dumps(data, separators=(",", ":")),
-            "name": classifier_path.stem,
-            "parameters": f"{classifier.count_params():,}",
-            "detector": f"{detector.count_params():,}",
-            "widths": str(len(WIDTHS)),
-            "sure": f"{SURE:.0%}",
-        },
-    )
-    _check_size(page, MAX_PHOTO_BYTES)
-    return page
+    values = {
+        "name": classifier_path.stem,
+        "parameters": f"{classifier.count_params():,}",
+        "detector": f"{detector.count_params():,}",
+        "widths": str(len(WIDTHS)),
+        "sure": f"{SURE:.0%}",
+    }
+    return _assemble("photo/", PHOTO_MODULES, data, values, MAX_PHOTO_BYTES)
 
 
 def describe_network(model: keras.Model) -> dict[str, Any]:
@@ -306,10 +284,27 @@ def _shorten_between_literals(code: str) -> str:
     return re.sub(r"([,;{(\[])\n", r"\1", re.sub(r";?\n(?=\})|,(?=\})", "", code))
 
 
-def _check_size(page: str, most: int) -> None:
+def _assemble(
+    folder: str,
+    modules: Sequence[str],
+    data: Mapping[str, Any],
+    values: Mapping[str, str],
+    most: int,
+) -> str:
+    """Assemble a page of the template and style sheet in a folder, and check its size."""
+    style = shorten_css(_read(f"{folder}style.css"))
+    script = bundle({name: _read(name) for name in modules})
+    parts = {
+        "policy": make_policy(style, script, is_photo=folder == "photo/"),
+        "style": style,
+        "script": script,
+        "data": json.dumps(data, separators=(",", ":")),
+    }
+    page = fill(_read(f"{folder}index.html"), {**parts, **values})
     size = len(page.encode())
     if size > most:
         raise ValueError(f"the page has {size:,} bytes, expected at most {most:,}: shorten it")
+    return page
 
 
 def _read(name: str) -> str:
@@ -320,33 +315,27 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line; `argv` are flags, None for those of `sys.argv`.
 
     Returns:
-        `output` and `photo_output` (Path).
+        `output_dir` (Path).
     """
     parser = cli.Parser(
         "Build the pages that recognize drawn digits and read photos in a browser, a file each.",
         prog="python -m digits.web.build_page",
     )
     parser.add_argument(
-        "--output",
-        type=cli.file_name(".html"),
-        default=PAGE,
-        metavar="FILE.html",
-        help="the page to draw on (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--photo-output",
-        type=cli.file_name(".html"),
-        default=PHOTO_PAGE,
-        metavar="FILE.html",
-        help="the page that reads photos (default: %(default)s)",
+        "--output-dir",
+        type=Path,
+        default=Path("docs/page"),
+        metavar="FOLDER",
+        help="where index.html and photo.html are written (default: %(default)s)",
     )
     return parser.parse_args(argv)
 
 
 def main(argv: Iterable[str] | None = None) -> None:
     """Build the pages from the released networks, and write them; `argv` as `parse_args`."""
-    args = parse_args(None if argv is None else list(argv))
-    cli.check_writable(args.output, args.photo_output)
+    folder = parse_args(None if argv is None else list(argv)).output_dir
+    drawing_path, photo_path = folder / "index.html", folder / "photo.html"
+    cli.check_writable(drawing_path, photo_path)
     released = storage.RELEASED_MODELS
     with cli.one_line_errors():
         page = build(
@@ -364,8 +353,8 @@ def main(argv: Iterable[str] | None = None) -> None:
 
     cli.write_all(
         {
-            args.output: functools.partial(write, page),
-            args.photo_output: functools.partial(write, photo_page),
+            drawing_path: functools.partial(write, page),
+            photo_path: functools.partial(write, photo_page),
         }
     )
 

@@ -1,34 +1,18 @@
 import csv
 import json
-import shutil
 
 import numpy as np
 import pytest
 
 from digits.web import learn_tab
 from tests.conftest import ROOT, make_bomb, serving
+from tests.web.conftest import DESKTOP, PHONE
 
 NOTE = ROOT / "examples" / "note.jpg"
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
-DESKTOP = {"viewport": {"width": 1200, "height": 900}}
-PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 STROKES = {
     7: [[(150, 60), (300, 60), (215, 270)]],
     1: [[(380, 60), (380, 270)]],
 }
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM:
-        pytest.skip("no chromium on the path: install it to test the page as a browser shows it")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """The page of one file: it is what its builder builds, and its modules agree with Python."""
 
 import json
-import os
 import re
-import shutil
 import subprocess
 
 import numpy as np
@@ -19,8 +17,8 @@ from digits.training.synthetic.strokes import trace_digits
 from digits.transforms.to_mnist import to_mnist
 from digits.web import build_page
 from tests.conftest import ROOT
+from tests.web.conftest import NODE, PAGES, run_node_tests
 
-NODE = shutil.which("node")
 TESTS = ROOT / "tests" / "web" / "page"
 SOURCES = (
     RELEASED_MODELS / "tiny.keras",
@@ -32,7 +30,7 @@ NUM_IMAGES = 200
 
 @pytest.fixture(scope="module")
 def page():
-    return (ROOT / build_page.PAGE).read_text(encoding="utf-8")
+    return (PAGES / "index.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -97,15 +95,7 @@ def test_the_page_is_what_its_builder_builds(page):
 
 @pytest.mark.skipif(not NODE, reason="node is not installed")
 def test_the_modules_agree_with_python(fixtures):
-    done = subprocess.run(
-        [NODE, "--test", "--test-reporter=spec", *sorted(TESTS.glob("*.test.js"))],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=os.environ | {"DIGITS_FIXTURES": str(fixtures)},
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"skipped 0$", done.stdout, re.MULTILINE)
+    run_node_tests(TESTS, fixtures)
 
 
 def test_eslint_has_no_complaint():
@@ -178,12 +168,12 @@ def test_another_network_than_the_page_can_compute_is_refused(classifier):
 
 
 def test_the_command_writes_the_page_and_reports_mistakes(run_main, page, tmp_path):
-    flags = "--output", "new/page.html", "--photo-output", "photo.html"
-    done = run_main("digits/web/build_page.py", *flags)
+    done = run_main("digits/web/build_page.py", "--output-dir", "new")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "Wrote new/page.html\nWrote photo.html\n"
-    assert (tmp_path / "new" / "page.html").read_text(encoding="utf-8") == page
-    photo_page = (ROOT / build_page.PHOTO_PAGE).read_text(encoding="utf-8")
-    assert (tmp_path / "photo.html").read_text(encoding="utf-8") == photo_page
-    done = run_main("digits/web/build_page.py", "--output", "page.txt")
-    assert done.returncode == 2 and "'page.txt'" in done.stderr
+    assert done.stdout == "Wrote new/index.html\nWrote new/photo.html\n"
+    assert (tmp_path / "new" / "index.html").read_text(encoding="utf-8") == page
+    photo_page = (PAGES / "photo.html").read_text(encoding="utf-8")
+    assert (tmp_path / "new" / "photo.html").read_text(encoding="utf-8") == photo_page
+    (tmp_path / "file").touch()
+    done = run_main("digits/web/build_page.py", "--output-dir", "file")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)

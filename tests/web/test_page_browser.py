@@ -1,6 +1,7 @@
 """The page of one file in a browser: opened from disk, drawn on, and compared with Keras."""
 
 import base64
+import functools
 
 import numpy as np
 import pytest
@@ -8,11 +9,9 @@ import pytest
 import data
 from digits.networks import load_classifier
 from digits.networks.storage import RELEASED_MODELS
-from digits.web.build_page import PAGE
-from tests.conftest import ROOT
-from tests.web.test_browser import DESKTOP, PHONE, browser  # noqa: F401
+from tests.web.conftest import DESKTOP, PAGES, PHONE
 
-URL = (ROOT / PAGE).as_uri()
+URL = (PAGES / "index.html").as_uri()
 NARROW = PHONE | {"viewport": {"width": 320, "height": 640}}
 SEVEN = [[(150, 60), (300, 60), (215, 270)]]
 ONE = [[(400, 60), (400, 270)]]
@@ -22,24 +21,9 @@ DOT = [[(240, 160)]]
 
 
 @pytest.fixture
-def open_page(browser):  # noqa: F811
-    """Open the page from disk; every other request, error or message fails the test."""
-    contexts, requests, complaints = [], [], []
-
-    def open_one(**options):
-        contexts.append(browser.new_context(**(DESKTOP | options)))
-        page = contexts[-1].new_page()
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.append(message.text))
-        page.goto(URL)
-        return page
-
-    yield open_one
-    for context in contexts:
-        context.close()
-    assert requests and {url for url in requests if not url.startswith("data:")} == {URL}
-    assert not complaints
+def open_page(open_from_disk):
+    """Open the page; every request for another one, error or message fails the test."""
+    return functools.partial(open_from_disk, URL)
 
 
 def measure_bars(page):

@@ -2,9 +2,7 @@
 
 import base64
 import json
-import os
 import re
-import shutil
 import subprocess
 
 import numpy as np
@@ -30,8 +28,8 @@ from digits.training.synthetic.strokes import trace_digits
 from digits.transforms import to_mnist
 from digits.web import build_page
 from tests.conftest import ROOT
+from tests.web.conftest import NODE, PAGES, run_node_tests
 
-NODE = shutil.which("node")
 TESTS = ROOT / "tests" / "web" / "page" / "photo"
 SOURCES = RELEASED_MODELS / "detector.keras", RELEASED_MODELS / "cnn.keras"
 VALUES = (
@@ -42,7 +40,7 @@ VALUES = (
 
 @pytest.fixture(scope="module")
 def page():
-    return (ROOT / build_page.PHOTO_PAGE).read_text(encoding="utf-8")
+    return (PAGES / "photo.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -286,22 +284,14 @@ def test_the_photo_page_is_what_its_builder_builds(page):
 
 @pytest.mark.skipif(not NODE, reason="node is not installed")
 def test_the_modules_of_the_photo_page_agree_with_python(fixtures):
-    done = subprocess.run(
-        [NODE, "--test", "--test-reporter=spec", *sorted(TESTS.glob("*.test.js"))],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=os.environ | {"DIGITS_FIXTURES": str(fixtures)},
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"skipped 0$", done.stdout, re.MULTILINE)
+    run_node_tests(TESTS, fixtures)
 
 
 def read_in_node(pages, folder):
     """Read pages in JavaScript: what `describe_reading` returns of each."""
     path = folder / "pages.json"
     path.write_text(json.dumps(pages))
-    command = [NODE, TESTS / "read_pages.js", ROOT / build_page.PHOTO_PAGE, path]
+    command = [NODE, TESTS / "read_pages.js", PAGES / "photo.html", path]
     done = subprocess.run(command, capture_output=True, text=True, timeout=3000)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

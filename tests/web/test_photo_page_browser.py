@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 import struct
 import zlib
 
@@ -11,11 +12,10 @@ from PIL import Image
 
 from digits.reading import Reader, load_photo
 from digits.reading.results import COLUMNS
-from digits.web.build_page import PHOTO_PAGE
 from tests.conftest import ROOT
-from tests.web.test_browser import DESKTOP, PHONE, browser  # noqa: F401
+from tests.web.conftest import PAGES, PHONE
 
-URL = (ROOT / PHOTO_PAGE).as_uri()
+URL = (PAGES / "photo.html").as_uri()
 EXAMPLES = ROOT / "examples"
 NARROW = PHONE | {"viewport": {"width": 320, "height": 640}, "color_scheme": "dark"}
 WAIT = 120_000  # milliseconds: the machine may be busy
@@ -37,27 +37,9 @@ def line(reader, tmp_path_factory):
 
 
 @pytest.fixture
-def open_page(browser):  # noqa: F811
-    """Open the page from disk; every other request, error or message fails the test."""
-    contexts, requests, complaints = [], [], []
-
-    def open_one(script=None, **options):
-        contexts.append(browser.new_context(**(DESKTOP | options)))
-        page = contexts[-1].new_page()
-        if script:
-            page.add_init_script(script)
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.append(message.text))
-        page.goto(URL)
-        return page
-
-    yield open_one
-    for context in contexts:
-        context.close()
-    # The worker's script is made of the page's own.
-    assert {url for url in requests if not url.startswith(("data:", "blob:"))} == {URL}
-    assert not complaints
+def open_page(open_from_disk):
+    """Open the page; every request for another one, error or message fails the test."""
+    return functools.partial(open_from_disk, URL)
 
 
 def wait(page):
