@@ -39,6 +39,16 @@ def test_the_copy_of_another_version_of_the_file_is_not_used(tiny):
     assert classifier.keras_model.count_params() == 109_386
 
 
+def test_the_copy_of_the_detector_enlarges_and_clips_by_an_operator_each():
+    import onnx
+
+    nodes = onnx.load(storage.RELEASED_MODELS / "detector.onnx").graph.node
+    names = [node.op_type for node in nodes]
+    assert names.count("Resize") == 3  # two of the brightness
+    assert names.count("Clip") == 1
+    assert not {"Tile", "Min", "Max"} & set(names)
+
+
 def test_a_copy_of_something_else_or_a_damaged_one_is_not_used(tiny):
     copy = tiny.with_suffix(".onnx")
     shutil.copy(storage.RELEASED_MODELS / "detector.onnx", copy)
