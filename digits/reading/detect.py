@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 from PIL import Image
+from scipy import ndimage
 
 from digits.networks import Detections, Detector
-from digits.networks.detector import LARGEST, PADDING, SMALLEST
+from digits.networks.detector import LARGEST, PADDING, SMALLEST, TURNED
 from digits.symbols import DIGITS, SYMBOLS
 from digits.transforms import to_mnist
 
@@ -28,10 +29,19 @@ MIN_SIGN_SCORE = 0.35  # of a detection, that there is a sign and that it is the
 # is taken for the paper's texture.
 MIN_CONTRAST, MIN_SIZE = 0.3, 0.4
 MAX_DIGITS = 1000  # the surest are kept
+# A copy of the page is shown to the detector only if digits of its size could be among the others,
+# or if there is more ink outside the digits detected so far than this share of the ink in them.
+MAX_INK_OUTSIDE = 0.1
+AROUND = 0.15  # of a digit's size: ink that is so near belongs to it
+SURROUNDINGS = 61  # pixels to a side, over which the paper's brightness is averaged
 
 
 def detect(detector: Detector, page: np.ndarray, largest_digit: float = math.inf) -> Detections:
-    """Detect digits and signs of any size: on the page, on a copy of half its size, and so on.
+    """Detect digits and signs of any size: on small copies of the page, then on larger ones.
+
+    Each copy has twice the size of the one before. Larger ones are left out if all ink is in digits
+    that were detected already, and so large that what would be detected there would be taken for
+    the paper's texture.
 
     Args:
         detector: detects digits of `SMALLEST` to `LARGEST` pixels, and signs beside them.
@@ -42,14 +52,48 @@ def detect(detector: Detector, page: np.ndarray, largest_digit: float = math.inf
         A detection for each digit and sign, after non-maximum suppression with box fusion, the
         surest first.
     """
-    found = []
-    for scale in _list_scales(page.shape, largest_digit):
+    found, resized = Detections.concatenate([]), page
+    for scale in reversed(_list_scales(page.shape, largest_digit)):
+        if _has_all_ink(fuse(found), page, resized, LARGEST / scale):
+            break
         height, width = (max(1, round(side * scale)) for side in page.shape)
         method = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
         resized = np.asarray(Image.fromarray(page).resize((width, height), method))
         here = detector.detect(resized, MIN_CELL_SCORE)
-        found.append(Detections(here.boxes / scale, here.scores, here.probabilities))
-    return fuse(Detections.concatenate(found))
+        here = Detections(here.boxes / scale, here.scores, here.probabilities)
+        found = Detections.concatenate([here, found])
+    return fuse(found)
+
+
+def _has_all_ink(
+    found: Detections, page: np.ndarray, resized: np.ndarray, largest_digit: float
+) -> bool:
+    """Whether the digits detected on a page have nearly all of its ink, and are large.
+
+    Args:
+        found: detections on the page, in any orientation.
+        page: the page.
+        resized: the copy of it on which ink is measured.
+        largest_digit: pixels of the page; so large a digit must be small beside the others.
+    """
+    probabilities = found.probabilities
+    of_digits = probabilities[:, : len(DIGITS)].sum(axis=1) + probabilities[:, TURNED:].sum(axis=1)
+    digits = found[found.scores * of_digits > MIN_SCORE]
+    sizes = _measure_sizes(digits)
+    if largest_digit > MIN_SIZE * sizes.max(initial=0):
+        return False
+    contrasts = measure_contrasts(page, digits.boxes)
+    inks = _weigh_inks(digits, contrasts)
+    if largest_digit > MIN_SIZE * _find_usual(sizes, inks):
+        return False
+    paper = ndimage.uniform_filter(resized, SURROUNDINGS, mode="nearest")
+    ink = paper - resized > 0.5 * _find_usual(contrasts, inks)
+    outside = ink.copy()
+    around = AROUND * sizes[:, None] * [-1, -1, 1, 1]
+    scale = resized.shape[1] / page.shape[1]
+    for left, top, right, bottom in np.maximum(scale * (digits.boxes + around), 0).astype(int):
+        outside[top : bottom + 1, left : right + 1] = False
+    return bool(outside.sum() <= MAX_INK_OUTSIDE * (ink.sum() - outside.sum()))
 
 
 def fuse(candidates: Detections) -> Detections:
@@ -119,18 +163,33 @@ def select_written(page: np.ndarray, found: Detections) -> Detections:
     as_labelled = found.scores * found.probabilities.max(axis=1, initial=0)
     kept = np.where(is_digit, upright > MIN_SCORE, as_labelled > MIN_SIGN_SCORE)
     contrasts = measure_contrasts(page, found.boxes)
-    sizes = (found.boxes[:, 2:] - found.boxes[:, :2]).max(axis=1, initial=0)
     digits = np.flatnonzero(kept & is_digit)
     if len(digits):
-        surest = digits[np.argsort(-(contrasts * found.scores)[digits])[:5]]
-        kept &= contrasts > MIN_CONTRAST * np.median(contrasts[surest])
+        inks = _weigh_inks(found[digits], contrasts[digits])
+        kept &= contrasts > MIN_CONTRAST * _find_usual(contrasts[digits], inks)
     digits = np.flatnonzero(kept & is_digit)
     if len(digits):
-        # The size that half of the ink is at or above.
-        inks = (found.scores * contrasts * sizes)[digits]
-        usual = np.quantile(sizes[digits], 0.5, weights=inks, method="inverted_cdf")
-        kept &= ~is_digit | (sizes > MIN_SIZE * usual)
+        inks = _weigh_inks(found[digits], contrasts[digits])
+        sizes = _measure_sizes(found)
+        kept &= ~is_digit | (sizes > MIN_SIZE * _find_usual(sizes[digits], inks))
     return found[np.flatnonzero(kept)[:MAX_DIGITS]]
+
+
+def _measure_sizes(found: Detections) -> np.ndarray:
+    """Measure the longer sides of boxes, in pixels."""
+    return (found.boxes[:, 2:] - found.boxes[:, :2]).max(axis=1, initial=0)
+
+
+def _weigh_inks(found: Detections, contrasts: np.ndarray) -> np.ndarray:
+    """Weigh digits by about how much ink each has."""
+    return found.scores * contrasts * _measure_sizes(found)
+
+
+def _find_usual(values: np.ndarray, inks: np.ndarray) -> float:
+    """Find the value that half of the ink is at or above, 0 if there is no ink."""
+    if not inks.any():
+        return 0.0
+    return float(np.quantile(values, 0.5, weights=inks, method="inverted_cdf"))
 
 
 def measure_contrasts(page: np.ndarray, boxes: np.ndarray) -> np.ndarray:

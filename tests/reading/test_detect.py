@@ -72,7 +72,39 @@ def test_digits_that_cannot_be_larger_are_not_looked_for():
     page = np.zeros((80, 120), np.float32)
     oracle = Oracle([[10, 5, 50, 75]], [3], page.shape)
     assert len(detect.detect(oracle, page, largest_digit=80)) == 1
-    assert oracle.scales == [1, 0.5]
+    assert oracle.scales == [0.5, 1]
+
+
+def draw_page(boxes):
+    """A page with a dark stroke in the middle of each box."""
+    page = np.ones((480, 640), np.float32)
+    for left, top, right, bottom in boxes:
+        page[top:bottom, (left + right) // 2 - 3 :][:, :6] = 0.2
+    return page
+
+
+def test_larger_copies_are_left_out_where_large_digits_have_all_the_ink():
+    boxes = [[40, 40, 110, 180], [150, 40, 220, 180], [260, 40, 330, 180]]
+    oracle = Oracle(boxes, [7, 7, 1], (480, 640))
+    assert len(detect.detect(oracle, draw_page(boxes))) == 3
+    assert max(oracle.scales) == 0.5
+
+
+@pytest.mark.parametrize("height", [14, 50])
+def test_small_digits_beside_large_ones_are_detected(height):
+    large = [[40, 40, 110, 180], [150, 40, 220, 180]]
+    small = [[20 * n, 300, 20 * n + 10, 300 + height] for n in range(1, 30)]
+    oracle = Oracle(large + small, [3] * 31, (480, 640))
+    assert len(detect.detect(oracle, draw_page(large + small))) == 31
+    assert max(oracle.scales) == 1
+
+
+def test_all_copies_are_detected_on_where_there_is_no_ink_or_digits_are_small():
+    boxes = [[40, 40, 90, 140], [150, 40, 200, 140]]
+    for page in (draw_page(boxes), np.ones((480, 640), np.float32)):
+        oracle = Oracle(boxes, [3, 4], (480, 640))
+        assert len(detect.detect(oracle, page)) == 2
+        assert max(oracle.scales) == 1
 
 
 def make_detections(boxes, scores, labels):
@@ -110,6 +142,19 @@ def test_of_a_digit_and_a_part_of_it_the_surer_one_is_kept_and_no_point_suppress
     ):
         found = detect.fuse(make_detections(boxes, scores, labels=[1, part]))
         assert found.labels.tolist() == kept
+
+
+def test_one_digit_outweighs_much_that_is_far_fainter():
+    boxes = np.array(
+        [[20, 20, 160, 220], *([200 + 40 * n, 20, 230 + 40 * n, 105] for n in range(4))]
+    )
+    page = np.ones((300, 400), np.float32)
+    for index, (left, top, right, bottom) in enumerate(boxes):
+        page[top:bottom, (left + right) // 2 :][:, : (right - left) // 4] = (
+            0.2 if index == 0 else 0.9
+        )
+    found = make_detections(boxes, [0.99, *[0.8] * 4], labels=[4] * 5)
+    assert len(detect.select_written(page, found)) == 1
 
 
 def test_grain_far_fainter_or_smaller_than_the_writing_is_not_a_digit():

@@ -3,7 +3,8 @@
 
 import { areaOf, longerSideOf, measureSharedArea } from "./boxes.js";
 import { cutRegion } from "./cut_out.js";
-import { argmax, argsort, median, quantileOfSorted, sortNumbers, sum } from "./lists.js";
+import { argmax, argsort, quantileOfSorted, sortNumbers, sum } from "./lists.js";
+import { blurUniformly, NEAREST } from "./filters.js";
 import { computeCells } from "./networks.js";
 import { clamp } from "../ink.js";
 import { softmax } from "../network.js";
@@ -12,7 +13,8 @@ import { BICUBIC, BOX, resize, roundHalfToEven } from "../to_mnist.js";
 export const NUM_DIGITS = 10, NUM_SYMBOLS = 22; // digits, then signs
 export const NUM_DETECTED = 25; // and digits on a page that is turned in three ways
 const BACKGROUND = NUM_DETECTED; // class of cells that are in none
-const CELL = 4, DETECTOR_STRIDE = 8, AROUND_PAGE = 24, TYPICAL = 24, SMALLEST = 11; // pixels
+const CELL = 4, DETECTOR_STRIDE = 8, AROUND_PAGE = 24; // pixels
+const TYPICAL = 24, SMALLEST = 11, LARGEST = 44; // pixels, of digits
 const MAX_DETECTED_PIXELS = 1_000_000; // of a page at its largest scale
 const MIN_CELL_SCORE = 0.35; // of a cell of the page, that it lies in a digit or a sign
 // Overlaps of boxes: above the first they are fused, above the second the one with the lower score is
@@ -26,20 +28,49 @@ const MIN_SIGN_SCORE = 0.35; // of a detection, that there is a sign and that it
 // What is far fainter or smaller than the rest is taken for the paper's texture.
 const MIN_CONTRAST = 0.3, MIN_SIZE = 0.4;
 const MAX_DIGITS = 1000; // the surest are kept
+// A copy of the page is shown to the detector only if digits of its size could be among the others, or
+// if there is more ink outside the digits detected so far than this share of the ink in them.
+const MAX_INK_OUTSIDE = 0.1;
+const AROUND = 0.15; // of a digit's size: ink that is so near belongs to it
+const SURROUNDINGS = 61; // pixels to a side, over which the paper's brightness is averaged
 
 export const labelOf = ({ probabilities }) => argmax(probabilities);
 
-// Detect what is on a page, on a copy of half its size, and so on; the surest first.
+// Detect what is on a page: on small copies of it, then on larger ones; the surest first.
 export async function detect(network, page, pause) {
-    const found = [];
-    for (const scale of listScales(page)) {
+    let found = [], resized = page;
+    for (const scale of listScales(page).reverse()) {
+        if (hasAllInk(fuse(found), page, resized, LARGEST / scale)) break;
         const [width, height] = [page.width, page.height].map((side) => Math.max(1, roundHalfToEven(side * scale)));
-        const resized = resize(page, width, height, scale < 1 ? BOX : BICUBIC);
-        for (const here of await detectAtScale(network, resized, pause)) {
-            found.push({ ...here, box: here.box.map((edge) => edge / scale) });
-        }
+        resized = resize(page, width, height, scale < 1 ? BOX : BICUBIC);
+        const here = await detectAtScale(network, resized, pause);
+        found = [...here.map((each) => ({ ...each, box: each.box.map((edge) => edge / scale) })), ...found];
     }
     return fuse(found);
+}
+
+// Whether the digits detected on a page have nearly all of its ink, and digits of that size would be
+// small beside them.
+function hasAllInk(found, page, { width, height, pixels }, largestDigit) {
+    const digits = found.filter(({ score, probabilities }) => {
+        const ofSigns = sum(probabilities.slice(NUM_DIGITS, NUM_SYMBOLS));
+        return score * (sum(probabilities) - ofSigns) > MIN_SCORE;
+    });
+    const sizes = digits.map(({ box }) => longerSideOf(box));
+    if (largestDigit > MIN_SIZE * Math.max(0, ...sizes)) return false;
+    const contrasts = measureContrasts(page, digits);
+    const inks = weighInks(digits, contrasts);
+    if (largestDigit > MIN_SIZE * findUsual(sizes, inks)) return false;
+    const paper = blurUniformly(pixels, width, height, SURROUNDINGS, NEAREST), least = 0.5 * findUsual(contrasts, inks);
+    const ink = Uint8Array.from(pixels, (pixel, place) => paper[place] - pixel > least), outside = ink.slice();
+    const scale = width / page.width;
+    digits.forEach(({ box }, index) => {
+        const [left, top, right, bottom] = box.map((edge, at) => {
+            return Math.max(Math.trunc(scale * (edge + (at < 2 ? -1 : 1) * AROUND * sizes[index])), 0);
+        });
+        for (let y = top; y <= Math.min(bottom, height - 1); y++) outside.fill(0, y * width + left, y * width + Math.min(right + 1, width));
+    });
+    return sum(outside) <= MAX_INK_OUTSIDE * (sum(ink) - sum(outside));
 }
 
 function listScales({ width, height }) {
@@ -149,31 +180,32 @@ export function selectWritten(page, detections) {
     let kept = found.map(({ score, probabilities }, index) => (isDigit[index]
         ? score * sum(probabilities.slice(0, NUM_SYMBOLS)) > MIN_SCORE
         : score * Math.max(...probabilities) > MIN_SIGN_SCORE));
-    const listDigits = () => found.flatMap((_, index) => (kept[index] && isDigit[index] ? [index] : []));
-    let digits = listDigits();
-    if (digits.length) {
-        const order = argsort(digits.map((index) => -contrasts[index] * found[index].score)).slice(0, 5);
-        const usual = median(order.map((at) => contrasts[digits[at]]));
-        kept = kept.map((isKept, index) => isKept && contrasts[index] > MIN_CONTRAST * usual);
-    }
-    digits = listDigits();
-    if (digits.length) {
-        // The size that half of the ink is at or above.
-        const inks = digits.map((index) => found[index].score * contrasts[index] * sizes[index]);
-        const usual = findWeightedMedian(digits.map((index) => sizes[index]), inks);
-        kept = kept.map((isKept, index) => isKept && (!isDigit[index] || sizes[index] > MIN_SIZE * usual));
-    }
+    const keepWhatIsUsual = (values, isLarge) => {
+        const digits = found.flatMap((_, index) => (kept[index] && isDigit[index] ? [index] : []));
+        if (!digits.length) return;
+        const inks = weighInks(digits.map((index) => found[index]), digits.map((index) => contrasts[index]));
+        const usual = findUsual(digits.map((index) => values[index]), inks);
+        kept = kept.map((isKept, index) => isKept && isLarge(index, usual));
+    };
+    keepWhatIsUsual(contrasts, (index, usual) => contrasts[index] > MIN_CONTRAST * usual);
+    keepWhatIsUsual(sizes, (index, usual) => !isDigit[index] || sizes[index] > MIN_SIZE * usual);
     return found.filter((_, index) => kept[index]).slice(0, MAX_DIGITS);
 }
 
-function findWeightedMedian(values, weights) {
-    const order = argsort(values), total = sum(weights);
+// Weigh digits by about how much ink each has.
+function weighInks(found, contrasts) {
+    return found.map(({ box, score }, index) => score * contrasts[index] * longerSideOf(box));
+}
+
+// Find the value that half of the ink is at or above, 0 if there is no ink.
+function findUsual(values, inks) {
+    const order = argsort(values), total = sum(inks);
     let below = 0;
     for (const index of order) {
-        below += weights[index];
+        below += inks[index];
         if (below / total >= 0.5) return values[index];
     }
-    return values[order.at(-1)];
+    return 0; // there is no ink
 }
 
 // Measure by how much ink is darker than paper.
