@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from digits.datasets.source import BLOCK_SIZE, Block, Source
+from digits.datasets.source import Block, Source
 from digits.mnist import IMAGE_SHAPE, NUM_CLASSES
 
 CLASSES = tuple(map(str, range(NUM_CLASSES)))
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 MAX_PIXELS = 16_000_000  # of an image
+BLOCK_SIZE = 100  # fewer than elsewhere: cutting a digit out takes some 20 ms
 
 
 def list_classes(folder: Path) -> tuple[list[str], list[str]]:
@@ -58,6 +60,9 @@ def open_class_folders(folder: Path) -> Source:
             f"{', '.join(FORMATS)} files: add some"
         )
     form = "image files in folders named by their digits"
+    num_others = sum(_read_size(path) != IMAGE_SHAPE for path, _ in paths)
+    if num_others:
+        form += f" ({num_others:,} of other sizes than 28x28: digit cut out, white on black)"
     if num_skipped:
         form += f" ({num_skipped:,} other file{'s' * (num_skipped > 1)} skipped)"
     return Source(str(folder), form, len(paths), True, lambda: _read_blocks(paths))
@@ -76,23 +81,10 @@ def read_image(path: Path) -> np.ndarray:
         uint8 array of shape (28, 28).
 
     Raises:
-        ValueError: it is damaged, too large, or of another format.
-        OSError: it cannot be read.
+        ValueError: it is damaged, too large, of another format, or cannot be read.
     """
-    with open(path, "rb") as file:
-        try:
-            with Image.open(file, formats=FORMATS) as image:
-                is_small = image.width * image.height <= MAX_PIXELS
-                pixels = _read_grey(image) if is_small else None
-        except Exception as error:  # each format can be damaged in its own way
-            raise ValueError(
-                f"{path} is no readable image ({error}), expected a {', '.join(FORMATS)} file: "
-                "save it again or move it away"
-            ) from None
-    if pixels is None:
-        raise ValueError(
-            f"{path} has more than {MAX_PIXELS:,} pixels, expected one digit: make it smaller"
-        )
+    with _opened(path) as image:
+        pixels = _read_grey(image)
     if pixels.shape == IMAGE_SHAPE:
         return pixels
     # Late, since it takes a second to import and few datasets need it.
@@ -106,7 +98,27 @@ def read_image(path: Path) -> np.ndarray:
     return np.rint(to_mnist(ink)[0] * 255).astype(np.uint8)
 
 
+def _read_size(path: Path) -> tuple[int, int]:
+    """Read the width and height of an image from its file's header."""
+    with _opened(path) as image:
+        return image.size
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            yield image
+    except Exception as error:  # each format can be damaged in its own way
+        raise ValueError(
+            f"{path} is no readable image ({error}), expected a {', '.join(FORMATS)} file of one "
+            "digit: save it again or move it away"
+        ) from None
+
+
 def _read_grey(image: Image.Image) -> np.ndarray:
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError(f"more than {MAX_PIXELS:,} pixels")
     if image.mode[0] in "IF":
         raise ValueError(f"pixels of mode {image.mode}, expected 8 bits a channel")
     image = ImageOps.exif_transpose(image)
