@@ -218,10 +218,10 @@ def write_answers(args: argparse.Namespace) -> None:
             first = num_done + 1
             writer.writerows(enumerate(predictions.tolist(), start=first))
             chosen = slice(-num_done % step, None, step)
-            checked.append(images[chosen])
+            checked.append(images[chosen].copy())  # a view would keep the whole block
             if labels is not None:
                 num_correct += int((predictions == labels).sum())
-                true_labels.append(labels[chosen])
+                true_labels.append(labels[chosen].copy())
             num_unsure += int((probabilities.max(axis=1) < classifier.threshold).sum())
             num_done += len(images)
             bar.update(len(images))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,7 +108,10 @@ def _read_size(path: Path) -> tuple[int, int]:
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with warnings.catch_warnings():  # of sizes, which are refused below
+            warnings.simplefilter("ignore")
+            image = Image.open(path, formats=FORMATS)
+        with image:
             yield image
     except Exception as error:  # each format can be damaged in its own way
         raise ValueError(

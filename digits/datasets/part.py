@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import numpy as np
 from digits.datasets.finding import find_source
 from digits.datasets.source import MAX_IMAGES, Block, Source, check_image_shape
 from digits.mnist import IMAGE_SHAPE, NUM_CLASSES
+
+MAX_BLANK_BLOCKS = 10  # at the start of a file, in which a pixel that is not 0 is looked for
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -120,8 +123,8 @@ def open_part(path: str | Path, part: str, transpose: bool = False, invert: bool
 
 
 def find_scale(images: np.ndarray) -> int:
-    """Find what pixels are to be multiplied by: 255 if the largest is at most 1, else 1."""
-    return 255 if 0 < images.max() <= 1 else 1
+    """Find what pixels are to be multiplied by: 255 if they are from 0 to 1, else 1."""
+    return 255 if images.min() >= 0 and 0 < images.max() <= 1 else 1
 
 
 def to_pixels(images: np.ndarray, scale: int, name: str) -> np.ndarray:
@@ -188,7 +191,7 @@ def to_labels(labels: np.ndarray, name: str) -> np.ndarray:
 def _find_first(source: Source) -> Block:
     """Find the first block with a pixel that is not 0, from which the range of all is judged."""
     first = None
-    for block in source.read_blocks():
+    for block in itertools.islice(source.read_blocks(), MAX_BLANK_BLOCKS):
         first = block if first is None or block[0].any() else first
         if block[0].any():
             break
