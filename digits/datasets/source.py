@@ -5,10 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gzip
-import lzma
 import math
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -173,8 +170,7 @@ def explained(name: str) -> Iterator[None]:
     """
     try:
         yield
-    except (
-        ValueError, EOFError, NotImplementedError, RuntimeError, gzip.BadGzipFile, lzma.LZMAError,
-        zipfile.BadZipFile, zlib.error,
-    ) as error:  # fmt: skip
+    except Exception as error:  # zip, gzip, compression and header can each be damaged in its way
+        if isinstance(error, OSError) and error.filename is not None:
+            raise
         raise ValueError(f"{name} is damaged ({error}): download or save it again") from None

@@ -1,10 +1,31 @@
 """What a name given to `--data` stands for."""
 
+import gzip
+import io
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 from digits.datasets import open_part
-from tests.datasets.conftest import write_csv, write_idx_folder
+from tests.conftest import damaged_files
+from tests.datasets.conftest import make_idx, write_csv, write_idx_folder
+
+
+def make_files():
+    """Small files of each form: name -> content."""
+    images, labels = np.zeros((3, 28, 28), np.uint8), np.arange(3)
+    images[:, 9:20, 14] = 255
+    found = {"idx": make_idx(images), "idx.gz": gzip.compress(make_idx(images / 255, ">f4"))}
+    for save in (np.savez, np.savez_compressed):
+        file = io.BytesIO()
+        save(file, x_train=images / 255, y_train=np.eye(10)[labels])
+        found[f"npz {save.__name__}"] = file.getvalue()
+    rows = np.column_stack([labels, images.reshape(3, 784)]).tolist()
+    found["csv"] = "".join(",".join(map(str, row)) + "\n" for row in rows).encode()
+    return found
 
 
 def test_a_folder_of_two_csv_files_has_both_parts(tmp_path, mnist):
@@ -67,6 +88,21 @@ def test_other_files_are_refused(tmp_path, name, content, message):
     path.write_bytes(content)
     with pytest.raises(ValueError, match=message):
         open_part(path, "train")
+
+
+@given(damaged_files(make_files()))
+@settings(max_examples=300, deadline=None)
+def test_whatever_is_damaged_is_refused_by_name_or_read(content):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "some file"
+        path.write_bytes(content)
+        try:
+            images, labels = open_part(path, "train").load()
+        except (ValueError, OSError) as error:
+            assert str(path) in str(error) and "pickle" not in str(error)
+        else:
+            assert images.dtype == np.uint8 and images.shape[1:] == (28, 28)
+            assert labels is None or set(labels) <= set(range(10))
 
 
 def test_flags_change_the_images_and_are_named(tmp_path, mnist):
