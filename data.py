@@ -1,11 +1,13 @@
-"""Loads MNIST, or any dataset in the same form, checked, normalized and split."""
+"""Loads MNIST, or a dataset of your own (read by `digits.datasets`), normalizes and splits it."""
 
 import hashlib
+import sys
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
-from digits.mnist import IMAGE_SHAPE, NUM_CLASSES
+from digits.datasets import Part, find_problem, open_part
 
 DATASET_PATH = Path(__file__).parent / "datasets" / "mnist.npz"
 # 5,000 of MNIST's 60,000. The split has its own fixed seed, so that runs with different seeds are
@@ -15,25 +17,52 @@ VALIDATION_FRACTION = 1 / 12
 SPLIT_SEED = 0
 
 
-def load_train(path: str | Path | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Load the training images and labels as they are stored.
+def load_train(
+    path: str | Path | None = None, transpose: bool = False, invert: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Load the training images and labels, converted to MNIST's form where they have another.
+
+    Prints what was converted, and on stderr a warning where the images or labels look wrong.
 
     Args:
-        path: an `.npz` file with Keras's keys (`x_train`, `y_train`); None for MNIST.
+        path: a file or folder in one of the forms that docs/data.md lists; None for MNIST.
+        transpose: exchange rows and columns of each image.
+        invert: exchange black and white.
 
     Returns:
         `(images, labels)`: uint8 of shape (n, 28, 28), 0-255, and int32 of shape (n,), 0-9.
 
     Raises:
-        ValueError: the file is not such a dataset.
+        ValueError: it is not such a dataset, or has no labels.
         OSError: it cannot be read.
     """
-    return _load(path, "train")
+    return _load(path, "train", transpose, invert)
 
 
-def load_test(path: str | Path | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Load the test images and labels; otherwise as `load_train`, from `x_test`, `y_test`."""
-    return _load(path, "test")
+def load_test(
+    path: str | Path | None = None, transpose: bool = False, invert: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Load the test images and labels; otherwise as `load_train`."""
+    return _load(path, "test", transpose, invert)
+
+
+def open_test(path: str | Path, transpose: bool = False, invert: bool = False) -> Part:
+    """Open the test images, with labels or without, to be read block by block.
+
+    Prints what is to be converted; arguments and errors are those of `load_test`.
+    """
+    part = open_part(path, "test", transpose, invert)
+    if part.note:
+        print(part.note)
+    return part
+
+
+def warn(path: str | Path, images: np.ndarray, labels: np.ndarray | None, part: Part) -> None:
+    """Print a warning on stderr if images or labels of `path` look wrong to a released network."""
+    given = {"--transpose": part.transpose, "--invert": part.invert}
+    problem = find_problem(images, labels, given)
+    if problem:
+        print(f"warning: {path}: {problem}", file=sys.stderr)
 
 
 def normalize(images: np.ndarray) -> np.ndarray:
@@ -93,17 +122,26 @@ def digest(images: np.ndarray, labels: np.ndarray) -> str:
     return sha256.hexdigest()
 
 
-def _load(path, part):
+def _load(path, name, transpose, invert):
     if path is None and not DATASET_PATH.exists():
-        arrays = _load_from_keras(part)
-        path = "keras.datasets.mnist"
-    else:
-        path = DATASET_PATH if path is None else Path(path)
-        arrays = _read_npz(path, (f"x_{part}", f"y_{part}"))
-    return _check(*arrays, part=part, path=path)
+        return _load_from_keras(name)
+    part = open_part(path or DATASET_PATH, name, transpose, invert)
+    if not part.has_labels:
+        raise ValueError(
+            f"{path} has no labels, expected one for each image: python predict.py --data {path} "
+            "--csv answers.csv predicts them"
+        )
+    if part.note:
+        print(part.note, flush=True)
+    # Shown where it takes more than three seconds, such as for thousands of photos.
+    with tqdm(total=len(part), unit="image", disable=None, delay=3, leave=False) as bar:
+        images, labels = part.load(bar.update)
+    if path or transpose or invert:
+        warn(path or DATASET_PATH, images, labels, part)
+    return images, labels
 
 
-def _load_from_keras(part):
+def _load_from_keras(name):
     from digits.keras_quietly import keras
 
     print(f"{DATASET_PATH} is missing; using keras.datasets.mnist (cached, or downloaded once).")
@@ -114,52 +152,5 @@ def _load_from_keras(part):
             f"{DATASET_PATH} is missing and Keras could not download MNIST ({error}): "
             "restore the file with git checkout datasets/mnist.npz"
         ) from None
-    return train if part == "train" else test
-
-
-def _read_npz(path, keys):
-    if not path.is_file():
-        problem = "is a folder" if path.is_dir() else "does not exist"
-        raise FileNotFoundError(f"{path} {problem}: expected an .npz dataset file")
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            found = tuple(arrays[key] for key in keys)
-            if not all(isinstance(array, np.ndarray) for array in found):
-                raise ValueError("a member is no .npy array")
-            return found
-    except KeyError:
-        raise ValueError(
-            f"{path} has no arrays {keys[0]} and {keys[1]}: expected an .npz with the keys "
-            "x_train, y_train, x_test, y_test"
-        ) from None
-    except Exception as error:  # zip, compression and header can each be damaged in their own way
-        raise ValueError(
-            f"{path} is not a readable .npz file of plain arrays ({error}): "
-            "save it with numpy.savez_compressed"
-        ) from None
-
-
-def _check(images, labels, part, path):
-    x, y = f"x_{part}", f"y_{part}"
-    if images.dtype != np.uint8 or images.shape[1:] != IMAGE_SHAPE or images.ndim != 3:
-        raise ValueError(
-            f"{path}: {x} is {images.dtype} of shape {images.shape}, expected uint8 of shape "
-            "(n, 28, 28): white on black, 0-255"
-        )
-    if labels.dtype.kind not in "iu" or labels.ndim != 1:
-        raise ValueError(
-            f"{path}: {y} is {labels.dtype} of shape {labels.shape}, "
-            "expected integers of shape (n,)"
-        )
-    if len(images) != len(labels):
-        raise ValueError(
-            f"{path}: {len(images)} images in {x} but {len(labels)} labels in {y}: "
-            "expected one label for each image"
-        )
-    if len(images) == 0:
-        raise ValueError(f"{path}: {x} is empty, expected at least one image")
-    if labels.min() < 0 or labels.max() >= NUM_CLASSES:
-        raise ValueError(
-            f"{path}: {y} has labels from {labels.min()} to {labels.max()}, expected 0 to 9"
-        )
+    images, labels = train if name == "train" else test
     return images, labels.astype(np.int32)

@@ -150,7 +150,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     cli.check_writable(args.plots_dir / "figure.png", args.results_file)
     with cli.one_line_errors():
-        images, labels = data.load_test(args.data)
+        images, labels = data.load_test(args.data, args.transpose, args.invert)
     images = data.normalize(images)
     classifiers = load_classifiers(args)
     if args.compare:

@@ -8,9 +8,10 @@ from digits.export import command
 from digits.export.dataset import Dataset
 
 
-def load_dataset(path: str | None) -> Dataset:
+def load_dataset(path: str | None, transpose: bool, invert: bool) -> Dataset:
     """Load the training images and the test images and labels."""
-    return Dataset(data.load_train(path)[0], *data.load_test(path))
+    options = path, transpose, invert
+    return Dataset(data.load_train(*options)[0], *data.load_test(*options))
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,4 +1,7 @@
-"""Read digits: python predict.py 0 1 2 (test images), python predict.py note.jpg (photos)."""
+"""Read digits: python predict.py 0 1 2 (test images), python predict.py note.jpg (photos).
+
+`python predict.py --data test.csv --csv submission.csv` predicts all images of a dataset.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,22 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 import data
 import model
 from digits import cli, files
 
 NUM_RANDOM = 10
+MAX_CHECKED = 2000  # images that are kept to warn of what is off
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = cli.Parser("Read test images, or photos of handwritten digits.")
+    parser = cli.Parser(
+        "Read test images, or photos of handwritten digits; or, with --data and --csv alone, all "
+        "images of a dataset, with labels or without, to a table ImageId,Label."
+    )
     parser.add_argument(
         "inputs",
         nargs="*",
@@ -56,9 +64,15 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--turn": args.turn,
         "--workers": args.workers,
     }
+    args.answers = args.csv if args.data and not args.inputs else None
+    if args.answers:
+        del photo_flags["--csv"]
     given = [flag for flag, value in photo_flags.items() if value is not None]
     if given and not args.photos:
-        parser.error(f"received {given[0]} without photos, expected some: give their names")
+        parser.error(
+            f"received {given[0]} without photos, expected some: give their names"
+            + (", or --data alone" if given[0] == "--csv" else "")
+        )
     args.model = args.model or ("cnn" if args.photos else "dense")
     return args
 
@@ -137,7 +151,7 @@ def predict_images(args: argparse.Namespace) -> None:
     """Predict test images, draw them, and say what was written where."""
     cli.check_writable(args.plots_dir / "predictions.png", args.results_file)
     with cli.one_line_errors():
-        images, labels = data.load_test(args.data)
+        images, labels = data.load_test(args.data, args.transpose, args.invert)
         indices = choose_indices(args.inputs, len(images), args.seed)
     images, labels = data.normalize(images[indices]), labels[indices]
 
@@ -178,6 +192,54 @@ def predict_images(args: argparse.Namespace) -> None:
             print(f"Wrote {path}")
 
 
+def write_answers(args: argparse.Namespace) -> None:
+    """Predict all images of a dataset, and write a row `ImageId,Label` for each, as Kaggle asks.
+
+    However many there are, about a thousand are in memory at once.
+    """
+    cli.check_writable(args.csv, args.results_file)
+    with cli.one_line_errors():
+        part = data.open_test(args.data, args.transpose, args.invert)
+        classifier = model.load_classifier(model.find_model(args.model, args.model_path))
+    print(f"Predicting {len(part):,} images with {classifier.path}.", flush=True)
+    num_correct = num_unsure = num_done = 0
+    step = -(-len(part) // MAX_CHECKED)
+    checked: list[np.ndarray] = []
+    true_labels: list[np.ndarray] = []
+    with (
+        cli.one_line_errors(),
+        files.writing_csv(args.csv) as writer,
+        tqdm(total=len(part), unit="image", disable=None) as bar,
+    ):
+        writer.writerow(["ImageId", "Label"])
+        for images, labels in part.read_blocks():
+            probabilities = classifier.probabilities(data.normalize(images))
+            predictions = probabilities.argmax(axis=1)
+            first = num_done + 1
+            writer.writerows(enumerate(predictions.tolist(), start=first))
+            chosen = slice(-num_done % step, None, step)
+            checked.append(images[chosen].copy())  # a view would keep the whole block
+            if labels is not None:
+                num_correct += int((predictions == labels).sum())
+                true_labels.append(labels[chosen].copy())
+            num_unsure += int((probabilities.max(axis=1) < classifier.threshold).sum())
+            num_done += len(images)
+            bar.update(len(images))
+    results = {"model_path": str(classifier.path), "num_images": num_done, "num_unsure": num_unsure}
+    if part.has_labels:
+        results["accuracy"] = num_correct / num_done
+        print(f"{num_correct:,} of {num_done:,} correct: accuracy {num_correct / num_done:.2%}.")
+    print(f"Not sure of {num_unsure:,}: a probability below {classifier.threshold:.1%}.")
+    if args.results_file:
+        with cli.one_line_errors():
+            files.write_json(args.results_file, results)
+    for path in (args.csv, args.results_file):
+        if path is not None:
+            print(f"Wrote {path}")
+    labels = np.concatenate(true_labels) if part.has_labels else None
+    data.warn(args.data, np.concatenate(checked), labels, part)
+
+
 def main(argv: list[str] | None = None) -> int | None:
     """Read test images or photos, whichever are named.
 
@@ -185,6 +247,9 @@ def main(argv: list[str] | None = None) -> int | None:
         Exit status, None for success.
     """
     args = parse_args(argv)
+    if args.answers:
+        write_answers(args)
+        return None
     if not args.photos:
         predict_images(args)
         return None

@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     recipe = make_recipe(args)
     paths = name_files(args)
-    dataset = load_dataset(args.data)
+    dataset = load_dataset(args)
     cli.check_writable(*paths.values())
 
     network, teacher = build(args, recipe)
@@ -145,10 +145,10 @@ def name_files(args: argparse.Namespace) -> dict[str, Path]:
     }
 
 
-def load_dataset(path: str | None) -> Dataset:
+def load_dataset(args: argparse.Namespace) -> Dataset:
     """Load the training images and hold some of them out for validation."""
     with cli.one_line_errors():
-        images, labels = data.load_train(path)
+        images, labels = data.load_train(args.data, args.transpose, args.invert)
         (x_train, y_train), (x_val, y_val) = data.split_validation(images, labels)
     return Dataset(x_train, y_train, x_val, y_val, data.digest(images, labels))
 

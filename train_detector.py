@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
     # they make a training step 1.5 times as fast; reading pages of many sizes gains nothing.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     paths = name_files(args)
-    images, labels = load_dataset(args.data)
+    images, labels = load_dataset(args)
     cli.check_writable(*paths.values())
 
     training_set, validation_set = make_pages(images, labels, args.seed)
@@ -116,10 +116,10 @@ def name_files(args: argparse.Namespace) -> dict[str, Path]:
     }
 
 
-def load_dataset(path: str | None) -> tuple[np.ndarray, np.ndarray]:
+def load_dataset(args: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
     """Load the images and labels of the digits to write with."""
     with cli.one_line_errors():
-        return data.load_train(path)
+        return data.load_train(args.data, args.transpose, args.invert)
 
 
 def make_pages(

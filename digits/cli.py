@@ -205,11 +205,29 @@ def add_photo_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def add_data_flag(parser: argparse.ArgumentParser) -> None:
-    """Add `--data`."""
+    """Add `--data`, `--transpose` and `--invert`."""
     parser.add_argument(
         "--data",
-        metavar="FILE.npz",
-        help="a dataset with MNIST's keys and shapes (default: datasets/mnist.npz)",
+        metavar="PATH",
+        help="a dataset of your own: .npz, CSV or IDX files, or a folder of images by class; "
+        "docs/data.md lists all forms (default: datasets/mnist.npz)",
+    )
+    add_orientation_flags(parser)
+
+
+def add_orientation_flags(parser: argparse.ArgumentParser) -> None:
+    """Add `--transpose` and `--invert`."""
+    parser.add_argument(
+        "--transpose",
+        action="store_true",
+        help="exchange rows and columns of the dataset's images, such as EMNIST's (default: as "
+        "they are)",
+    )
+    parser.add_argument(
+        "--invert",
+        action="store_true",
+        help="exchange black and white of the dataset's images: digits must be white on black "
+        "(default: as they are)",
     )
 
 

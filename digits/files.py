@@ -66,18 +66,28 @@ def write_json(path: str | Path, content: Any) -> None:
         temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
+@contextlib.contextmanager
+def writing_csv(path: str | Path) -> Iterator[Any]:
+    """Give a `csv.writer` whose rows become the file at `path`, whole or not at all.
+
+    Raises:
+        OSError: as `replacing`.
+    """
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        yield csv.writer(file)
+
+
 def write_csv(path: str | Path, columns: Mapping[str, Sequence]) -> None:
     """Write `columns`, a dict of lists of equal length, as CSV, whole or not at all."""
-    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
+    with writing_csv(path) as writer:
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
 
 
 def write_csv_rows(path: str | Path, rows: Sequence[Sequence[str]]) -> None:
     """Write rows of cells as CSV without a header, whole or not at all."""
-    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(rows)
+    with writing_csv(path) as writer:
+        writer.writerows(rows)
 
 
 def check_writable(path: str | Path) -> None:

@@ -1,6 +1,7 @@
 """evaluate.py as a user runs it."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 
 import data
 from digits.networks import load_classifier, mean_probabilities, storage
+from tests.datasets.conftest import write_csv
 
 TINY = storage.RELEASED_MODELS / "tiny.keras"
 
@@ -96,6 +98,20 @@ def test_models_are_scored_on_corrupted_images(run_main, tiny_data, dense_path, 
         assert figure.size[0] == 1200
 
 
+def test_images_of_a_csv_file_are_scored_with_the_flag_that_mends_them(run_main, tmp_path):
+    images, labels = (each[:100] for each in data.load_test())
+    path = write_csv(tmp_path / "train.csv", images.swapaxes(1, 2), labels)
+    args = ("--data", path, "--model-path", storage.RELEASED_MODELS / "dense.keras")
+    done = run_main("evaluate.py", *args)
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.endswith("transposed: add --transpose\n")
+    done = run_main("evaluate.py", *args, "--transpose")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"Converted {path}: 100 images from rows of a label and 784")
+    accuracy = re.search(r"Test accuracy: (\d+\.\d+)%", done.stdout)
+    assert float(accuracy[1]) > 95
+
+
 def test_results_do_not_replace_what_is_known_of_a_model(run_main, tiny_data, dense_path):
     metadata_path = dense_path.with_suffix(".json")
     before = metadata_path.read_text()
@@ -110,7 +126,7 @@ def test_results_do_not_replace_what_is_known_of_a_model(run_main, tiny_data, de
     ("args", "expected"),
     [
         (["--data", "none.npz"], "none.npz does not exist"),
-        (["--data", "."], "is a folder"),
+        (["--data", "."], "is a folder without images for testing"),
         (["--results-file", "/dev/null/r.json"], "cannot write to the folder"),
         (["--plots-dir", "/dev/null"], "cannot write to the folder"),
         (["--compare", "one.keras"], "expected 2 arguments"),

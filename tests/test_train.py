@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pytest
 
+import train
 from digits.networks import storage
 from tests.conftest import ROOT
 
@@ -51,6 +52,15 @@ def test_train_writes_model_metadata_and_figures(run_script, tiny_data, tmp_path
     assert metadata["seconds"] > 0
     assert metadata["num_train"] == 330
     assert 0.1 < metadata["threshold"] < 1
+
+
+def test_flags_of_the_dataset_change_its_images(tiny_data):
+    plain, changed = (
+        train.load_dataset(train.parse_args(["--data", str(tiny_data), *flags]))
+        for flags in ([], ["--transpose", "--invert"])
+    )
+    np.testing.assert_array_equal(changed.x_train, 255 - plain.x_train.swapaxes(1, 2))
+    assert plain.sha256 != changed.sha256  # so that neither resumes the other
 
 
 def test_degraded_images_are_trained_on_and_shown(run_train, tiny_data, tmp_path):

@@ -65,6 +65,16 @@ def test_a_training_that_was_interrupted_writes_a_detector_that_works(train, tmp
     assert not (tmp_path / "d.checkpoint.npz").exists()
 
 
+def test_flags_of_the_dataset_change_its_images(tiny_data):
+    plain, changed = (
+        train_detector.load_dataset(train_detector.parse_args(["--data", str(tiny_data), *flags]))[
+            0
+        ]
+        for flags in ([], ["--transpose", "--invert"])
+    )
+    np.testing.assert_array_equal(changed, 255 - plain.swapaxes(1, 2))
+
+
 def test_resuming_nothing_is_one_line(train):
     done = train("mine.keras", *QUICK, "--resume")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)

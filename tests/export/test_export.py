@@ -11,10 +11,11 @@ import data
 import export
 from digits import command as digits_command
 from digits.export import check, convert, exporter
-from digits.export.command import main
+from digits.export.command import main, read_dataset
 from digits.export.dataset import Dataset
 from digits.export.formats import MIN_AGREEMENT, SUFFIXES, Format
 from tests.conftest import ROOT
+from tests.datasets.conftest import write_csv
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def small():
 
 
 def run(argv, small):
-    return main(argv, prog="export.py", load_dataset=lambda path: small)
+    return main(argv, prog="export.py", load_dataset=lambda *args: small)
 
 
 def test_all_formats_of_a_classifier_are_written_and_answer_alike(small, tmp_path, capsys):
@@ -120,6 +121,20 @@ def test_the_installed_command_reads_a_dataset_of_its_own(tmp_path, capsys):
         assert str(path) in capsys.readouterr().err
 
 
+def test_the_installed_command_converts_says_so_and_warns(tmp_path, capsys):
+    images, labels = (each[:30] for each in data.load_test())
+    path = write_csv(tmp_path / "digits.csv", images.swapaxes(1, 2), labels)
+    dataset = read_dataset(str(path), transpose=False, invert=False)
+    printed = capsys.readouterr()
+    assert printed.out.startswith(f"Converted {path}: 30 images from rows of a label and 784")
+    assert printed.err.endswith("transposed: add --transpose\n")
+    dataset = read_dataset(str(path), transpose=True, invert=False)
+    assert capsys.readouterr().err == ""
+    np.testing.assert_array_equal(dataset.images, images)
+    np.testing.assert_array_equal(dataset.representatives, images)
+    assert dataset.labels.tolist() == labels.tolist()
+
+
 def test_the_script_answers_help_without_tensorflow():
     code = "import sys, export\ntry: export.main(['--help'])\nfinally: print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
@@ -127,6 +142,6 @@ def test_the_script_answers_help_without_tensorflow():
 
 
 def test_the_script_checks_on_all_test_images():
-    dataset = export.load_dataset(None)
+    dataset = export.load_dataset(None, False, False)
     assert len(dataset.images) == len(dataset.labels) == 10_000
     assert len(dataset.representatives) == 60_000
