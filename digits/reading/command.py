@@ -115,9 +115,13 @@ def read_files(
         _print_skipped(inputs)
         return 2
 
+    num_cores = os.cpu_count() or 1
+    num_workers = num_workers or num_cores
+    num_threads = choose_num_threads(num_cores, num_workers, len(paths))
     with cli.one_line_errors():
-        reader = Reader(load_detector(detector_path), load_classifier(model_path))
-    num_workers = num_workers or os.cpu_count() or 1
+        reader = Reader(
+            load_detector(detector_path, num_threads), load_classifier(model_path, num_threads)
+        )
     pages, errors = _read_and_draw(reader, paths, plots_dir, turn, part, ink, num_workers)
     _print_errors(errors)
     _print_skipped(inputs)
@@ -140,6 +144,23 @@ def read_files(
     for path in written:
         print(f"Wrote {path}")
     return (1 if pages else 2) if errors else 0
+
+
+def choose_num_threads(num_cores: int, num_workers: int, num_files: int) -> int:
+    """Choose with how many threads a network computes each call.
+
+    Photos that are read at once share the cores: each call with all of them would keep the threads
+    of the others waiting.
+
+    Args:
+        num_cores: of the processor.
+        num_workers: photos that are read at once, if there are so many.
+        num_files: there are.
+
+    Returns:
+        At least 1.
+    """
+    return max(1, num_cores // min(num_workers, num_files))
 
 
 def name_figure(path: Path, page: int, num_pages: int, plots_dir: Path, taken: set[Path]) -> Path:

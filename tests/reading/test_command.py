@@ -143,6 +143,13 @@ def test_photos_read_at_once_are_in_order_and_read_alike(digits_read, tmp_path):
         assert (tmp_path / "plots" / f"{name}_reading.png").is_file()
 
 
+@pytest.mark.parametrize(
+    ("num_workers", "num_files", "num_threads"), [(1, 50, 8), (8, 1, 8), (8, 2, 4), (16, 50, 1)]
+)
+def test_photos_that_are_read_at_once_share_the_cores(num_workers, num_files, num_threads):
+    assert command.choose_num_threads(8, num_workers, num_files) == num_threads
+
+
 @pytest.mark.parametrize("number", ["0", "two"])
 def test_a_number_of_workers_that_makes_no_sense_is_one_line(digits_read, number):
     done = digits_read(NOTE, "--workers", number)
