@@ -52,6 +52,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--detector-path": args.detector_path,
         "--ink": args.ink,
         "--region": args.region,
+        "--resume": args.resume or None,
         "--table": args.table,
         "--turn": args.turn,
         "--workers": args.workers,
@@ -59,6 +60,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     given = [flag for flag, value in photo_flags.items() if value is not None]
     if given and not args.photos:
         parser.error(f"received {given[0]} without photos, expected some: give their names")
+    cli.check_photo_flags(parser, args)
     args.model = args.model or ("cnn" if args.photos else "dense")
     return args
 
@@ -206,6 +208,7 @@ def main(argv: list[str] | None = None) -> int | None:
         region=args.region,
         ink=args.ink,
         num_workers=args.workers,
+        resume=args.resume,
     )
 
 

@@ -196,12 +196,29 @@ def add_photo_flags(parser: argparse.ArgumentParser) -> None:
         help="write the numbers read on photos here, one a row (default: they are only printed)",
     )
     parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the --csv of an earlier run, and read only the photos that are not in it",
+    )
+    parser.add_argument(
         "--table",
         type=file_name(".csv", ".xlsx"),
         metavar="FILE.csv|FILE.xlsx",
         help="write the cells of the table on a photo here, row by row; as .xlsx with a worksheet "
         "for each page, in which cells that are not sure are yellow (default: they are not)",
     )
+
+
+def check_photo_flags(parser: Parser, args: argparse.Namespace) -> None:
+    """End with one line if flags of `add_photo_flags` do not go together."""
+    if args.resume and not args.csv:
+        parser.error("received --resume without --csv, expected the CSV to go on with: add it")
+    if args.resume and (args.table or args.results_file):
+        flag = "--table" if args.table else "--results-file"
+        parser.error(
+            f"received {flag} with --resume, expected --csv alone, since the photos of the earlier "
+            f"run are in the CSV only: leave {flag} out"
+        )
 
 
 def add_data_flag(parser: argparse.ArgumentParser) -> None:
