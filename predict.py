@@ -53,6 +53,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--ink": args.ink,
         "--region": args.region,
         "--resume": args.resume or None,
+        "--scheduler": args.scheduler,
         "--table": args.table,
         "--turn": args.turn,
         "--workers": args.workers,
@@ -196,6 +197,19 @@ def main(argv: list[str] | None = None) -> int | None:
 
     with cli.one_line_errors():
         model_path = find_model(args.model, args.model_path)
+    if args.scheduler:
+        from digits.scale.command import read_archive
+
+        return read_archive(
+            args.photos,
+            args.scheduler,
+            args.csv,
+            args.detector_path,
+            model_path,
+            args.turn,
+            args.region,
+            args.ink,
+        )
     return command.read_files(
         args.photos,
         detector_path=args.detector_path,

@@ -9,7 +9,7 @@ import contextlib
 import os
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -28,11 +28,13 @@ from digits.reading.results import Page, printable
 MAX_SKIPPED_NAMES = 5  # that are printed of a folder
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, read_archive: Callable[..., int] | None = None) -> int:
     """Run `digits read`.
 
     Args:
         argv: words of the command line after `digits read`; None for those of the process.
+        read_archive: `digits.scale.command.read_archive`, for `--scheduler`; None without it. This
+            package imports no other that reads with it.
 
     Returns:
         Exit status, as `read_files` returns.
@@ -54,6 +56,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     cli.check_photo_flags(parser, args)
     with cli.one_line_errors():
         model_path = find_model(args.model, args.model_path)
+    if args.scheduler:
+        if read_archive is None:
+            parser.error("received --scheduler, expected it after digits read or predict.py only")
+        return read_archive(
+            args.inputs,
+            args.scheduler,
+            args.csv,
+            args.detector_path,
+            model_path,
+            args.turn,
+            args.region,
+            args.ink,
+        )
     return read_files(
         args.inputs,
         args.detector_path,
@@ -115,8 +130,8 @@ def read_files(
             spreadsheet.check_installed()
     cli.check_writable(plots_dir / "reading.png", results_file, csv_file, table_file)
     if not any(os.path.isfile(path) for path in paths):  # before networks are loaded
-        _print_errors([explain_missing(path) for path in paths])
-        _print_skipped(inputs)
+        print_missing(paths)
+        print_skipped(inputs)
         return 2
 
     num_cores = os.cpu_count() or 1
@@ -141,7 +156,7 @@ def read_files(
         with cli.one_line_errors():
             opened.close()  # which puts the CSV in its place
     _print_errors(errors)
-    _print_skipped(inputs)
+    print_skipped(inputs)
     # Written before anything is printed: a closed pipe, as after `| head`, ends the program.
     with cli.one_line_errors():
         written = _write_results(
@@ -336,14 +351,25 @@ def _read_and_draw(
     return pages, errors
 
 
-def _print_skipped(inputs: Iterable[str | Path]) -> None:
+def print_skipped(inputs: Iterable[str | Path]) -> None:
+    """Say what was left out of folders, a line for each."""
     for folder, names in find_skipped(inputs).items():
         print(" ".join(describe_skipped(folder, names).split()), file=sys.stderr)
 
 
+def print_missing(paths: Iterable[Path]) -> None:
+    """Say of files that are not there what was expected, a line for each."""
+    _print_errors([explain_missing(path) for path in paths])
+
+
+def format_error(error: object) -> str:
+    """Format what is wrong with a photo as one line."""
+    return f"error: {' '.join(printable(error).split())}"
+
+
 def _print_errors(errors: Iterable[object]) -> None:
     for error in errors:
-        print(f"error: {' '.join(printable(error).split())}", file=sys.stderr)
+        print(format_error(error), file=sys.stderr)
 
 
 def _write_results(
