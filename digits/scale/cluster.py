@@ -129,7 +129,7 @@ def connect(address: str) -> Client:
         asyncio.run(asyncio.wait_for(_check_scheduler(address), TIMEOUT))
         return Client(address, timeout=TIMEOUT, set_as_default=False)
     except Exception as error:  # what is no scheduler can answer anything
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        reason = " ".join(str(error).split())[:120] or f"none within {TIMEOUT} s"
         raise WorkerError(
             f"no Dask scheduler answers at {address} ({reason}): start one with dask scheduler"
         ) from None

@@ -60,7 +60,8 @@ def read_archive(
         )
     from digits.scale import cluster
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # errors are said in one line
+    for name in ("distributed", "distributed.client"):  # what it logs is said here in one line
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     inputs = list(inputs)
     with cli.one_line_errors():
         part = Region(*region) if region else None
@@ -80,9 +81,9 @@ def read_archive(
     num_pages = num_numbers = num_errors = 0
     with contextlib.ExitStack() as opened:
         with cli.one_line_errors((ValueError, OSError, cluster.WorkerError)):
-            log = opened.enter_context(open_log(csv_file, settings, resume=True))
             client = opened.enter_context(cluster.connect(scheduler))
             cluster.check_workers(client, job, os.path.abspath(seen))
+            log = opened.enter_context(open_log(csv_file, settings, resume=True))
         opened.enter_context(telling_what_is_kept(log))
         print_what_is_there(log, paths)
         left = [path for path in paths if not log.has_all_of(path)]

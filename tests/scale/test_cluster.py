@@ -217,7 +217,11 @@ def test_workers_that_cannot_read_are_said_before_anything_is(
     from digits.scale import cluster
 
     words = "predict.py", "folder", "--csv", "n.csv", "--scheduler", scheduler
-    monkeypatch.setattr(cluster.Network, "locate", lambda network: Path("/gone").rename("/"))
+
+    def locate(network):
+        raise cluster.WorkerError(f"it does not see gone/{network.path}")
+
+    monkeypatch.setattr(cluster.Network, "locate", locate)
     cluster.load_reader.cache_clear()
     done = run_main(*words)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
@@ -234,7 +238,7 @@ def test_workers_that_cannot_read_are_said_before_anything_is(
     done = run_main(*words)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "is another than here: install the same version of the package" in done.stderr
-    assert not read_rows(tmp_path / "n.csv")
+    assert not (tmp_path / "n.csv").exists()
 
 
 @pytest.mark.parametrize(
