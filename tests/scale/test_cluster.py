@@ -108,15 +108,18 @@ def test_a_photo_at_which_the_reader_fails_does_not_end_the_rest(
     read = Reader.read
 
     def fail(self, photo, *options):
-        if photo.name.endswith("b.png"):
+        if photo.title.endswith(("b.png", "scan.tiff, page 1")):
             raise IndexError("a bug")
         return read(self, photo, *options)
 
     monkeypatch.setattr(Reader, "read", fail)
     done = run_main("predict.py", "folder", "--csv", "n.csv", "--scheduler", scheduler)
     assert done.returncode == 1
-    assert "error: folder/b.png cannot be read (IndexError: a bug)\n" in done.stderr
-    assert len(count_pages(tmp_path / "n.csv")) == 4
+    for title in ("b.png", "scan.tiff, page 1"):
+        assert f"error: folder/{title} cannot be read (IndexError: a bug)\n" in done.stderr
+    assert set(count_pages(tmp_path / "n.csv")) == {
+        ("a.png", 1), ("c.png", 1), ("scan.tiff", 2),
+    }  # fmt: skip
 
 
 def test_few_tasks_are_submitted_at_once(scheduler, monkeypatch):
@@ -259,11 +262,12 @@ def test_mistakes_are_one_line(run_main, words, message):
     assert message in done.stderr
 
 
-def test_dask_that_is_not_installed_is_one_line(run_main, monkeypatch):
+@pytest.mark.parametrize("words", [["predict.py"], ["digits/command.py", "read"]])
+def test_dask_that_is_not_installed_is_one_line(run_main, monkeypatch, words):
     from digits.scale import command
 
     monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: None)
-    done = run_main("predict.py", NOTE, "--csv", "n.csv", "--scheduler", "tcp://a:1")
+    done = run_main(*words, NOTE, "--csv", "n.csv", "--scheduler", "tcp://a:1")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         "error: Dask, which --scheduler needs, is not installed: pip install -r "
