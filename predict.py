@@ -60,6 +60,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--detector-path": args.detector_path,
         "--ink": args.ink,
         "--region": args.region,
+        "--resume": args.resume or None,
+        "--scheduler": args.scheduler,
         "--table": args.table,
         "--turn": args.turn,
         "--workers": args.workers,
@@ -73,6 +75,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
             f"received {given[0]} without photos, expected some: give their names"
             + (", or --data alone" if given[0] == "--csv" else "")
         )
+    cli.check_photo_flags(parser, args)
     args.model = args.model or ("cnn" if args.photos else "dense")
     return args
 
@@ -259,6 +262,19 @@ def main(argv: list[str] | None = None) -> int | None:
 
     with cli.one_line_errors():
         model_path = find_model(args.model, args.model_path)
+    if args.scheduler:
+        from digits.scale.command import read_archive
+
+        return read_archive(
+            args.photos,
+            args.scheduler,
+            args.csv,
+            args.detector_path,
+            model_path,
+            args.turn,
+            args.region,
+            args.ink,
+        )
     return command.read_files(
         args.photos,
         detector_path=args.detector_path,
@@ -271,6 +287,7 @@ def main(argv: list[str] | None = None) -> int | None:
         region=args.region,
         ink=args.ink,
         num_workers=args.workers,
+        resume=args.resume,
     )
 
 

@@ -6,6 +6,7 @@ import contextlib
 import io
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -196,12 +197,53 @@ def add_photo_flags(parser: argparse.ArgumentParser) -> None:
         help="write the numbers read on photos here, one a row (default: they are only printed)",
     )
     parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the --csv of an earlier run, and read only the photos that are not in it",
+    )
+    parser.add_argument(
+        "--scheduler",
+        type=scheduler_address,
+        metavar="ADDRESS",
+        help="read photos on the Dask cluster of the scheduler at this address, such as "
+        "tcp://host:8786, into --csv, and go on where an earlier run ended",
+    )
+    parser.add_argument(
         "--table",
         type=file_name(".csv", ".xlsx"),
         metavar="FILE.csv|FILE.xlsx",
         help="write the cells of the table on a photo here, row by row; as .xlsx with a worksheet "
         "for each page, in which cells that are not sure are yellow (default: they are not)",
     )
+
+
+def scheduler_address(text: str) -> str:
+    """Parse the address of a Dask scheduler, as an argparse type."""
+    match = re.fullmatch(r"(tcp|tls)://\S+:(\d{1,5})", text)
+    if not match or not 0 < int(match[2]) < 65536:
+        raise argparse.ArgumentTypeError(f"received {text!r}, expected such as tcp://host:8786")
+    return text
+
+
+def check_photo_flags(parser: Parser, args: argparse.Namespace) -> None:
+    """End with one line if flags of `add_photo_flags` do not go together."""
+    if args.resume and not args.csv:
+        parser.error("received --resume without --csv, expected the CSV to go on with: add it")
+    if args.resume and (args.table or args.results_file):
+        flag = "--table" if args.table else "--results-file"
+        parser.error(
+            f"received {flag} with --resume, expected --csv alone, since the photos of the earlier "
+            f"run are in the CSV only: leave {flag} out"
+        )
+    if args.scheduler and not args.csv:
+        parser.error("received --scheduler without --csv, expected the CSV to write: add it")
+    unused = {"--results-file": args.results_file, "--table": args.table, "--workers": args.workers}
+    given = [flag for flag, value in unused.items() if value is not None]
+    if args.scheduler and given:
+        parser.error(
+            f"received {given[0]} with --scheduler, expected --csv alone (how many photos are read "
+            f"at once is up to the cluster's workers): leave {given[0]} out"
+        )
 
 
 def add_data_flag(parser: argparse.ArgumentParser) -> None:

@@ -41,8 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     chosen = parser.parse_args(words[:1]).command
     if chosen == "read":
         from digits.reading import command as read
+        from digits.scale.command import read_archive
 
-        return read.main(words[1:])
+        return read.main(words[1:], read_archive)
     if chosen == "export":
         from digits.export import command as export
 

@@ -139,7 +139,7 @@ def test_the_json_shown_is_what_is_written(run_main, tmp_path):
 
 
 def test_the_csv_columns_are_those_listed():
-    from digits.reading.command import COLUMNS
+    from digits.reading.results import COLUMNS
 
     paragraph = re.search(r"`--csv n\.csv` writes.*?\n\n", TEXTS["docs/reading.md"], re.DOTALL)
     assert tuple(re.findall(r"`(\w+)`", paragraph[0])) == COLUMNS

@@ -23,7 +23,7 @@ def declare(extra):
     return [line for line in EXTRAS[extra] if not line.startswith(PROJECT["name"])]
 
 
-@pytest.mark.parametrize("extra", ["web", "files", "export", "dev"])
+@pytest.mark.parametrize("extra", ["web", "files", "export", "cluster", "dev"])
 def test_each_requirements_file_is_an_extra(extra):
     assert read_requirements(f"requirements-{extra}.txt") == sorted(declare(extra))
 
@@ -34,10 +34,10 @@ def test_the_scripts_need_what_reads_and_what_trains():
 
 
 def test_requirements_files_include_what_the_extras_include():
-    assert "handwritten-digits[export,files,web]" in EXTRAS["dev"]
+    assert "handwritten-digits[cluster,export,files,web]" in EXTRAS["dev"]
     dev = (ROOT / "requirements-dev.txt").read_text(encoding="utf-8")
     assert "-r requirements.txt\n" in dev
-    for extra in ("web", "files", "export"):
+    for extra in ("web", "files", "export", "cluster"):
         assert f"-r requirements-{extra}.txt\n" in dev
         path = ROOT / f"requirements-{extra}.txt"
         assert "-r requirements.txt\n" in path.read_text(encoding="utf-8")

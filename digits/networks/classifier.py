@@ -111,11 +111,13 @@ class Classifier:
         return np.concatenate(parts or [np.zeros((0, NUM_CLASSES), np.float32)])
 
 
-def load_classifier(path: str | Path | None = None) -> Classifier:
+def load_classifier(path: str | Path | None = None, num_threads: int | None = None) -> Classifier:
     """Load a trained classifier.
 
     Args:
         path: a `.keras` file; None for the cnn: the user's own, else the released one.
+        num_threads: threads with which ONNX Runtime computes one call; None for one a core. Keras
+            chooses its own.
 
     Returns:
         The classifier, run by ONNX Runtime where that is installed and the file has an ONNX copy
@@ -126,7 +128,7 @@ def load_classifier(path: str | Path | None = None) -> Classifier:
         ValueError: it is damaged, wants to run code, or is not a classifier of digits.
     """
     path = storage.find_model("cnn") if path is None else Path(path)
-    engine: Engine | None = onnx_engine.load_copy(path, (NUM_CLASSES,))
+    engine: Engine | None = onnx_engine.load_copy(path, (NUM_CLASSES,), num_threads)
     if engine is None:
         from digits.networks.keras_engine import KerasEngine
 

@@ -125,11 +125,13 @@ def _decode(cells: np.ndarray, shape: tuple[int, ...], min_score: float) -> Dete
     return found[((middles >= 0) & (middles <= shape[::-1])).all(axis=1)]
 
 
-def load_detector(path: str | Path | None = None) -> Detector:
+def load_detector(path: str | Path | None = None, num_threads: int | None = None) -> Detector:
     """Load a trained detector.
 
     Args:
         path: a `.keras` file; None for the user's own, else the released one.
+        num_threads: threads with which ONNX Runtime computes one call; None for one a core. Keras
+            chooses its own.
 
     Returns:
         The detector, run by ONNX Runtime where that is installed and the file has an ONNX copy
@@ -140,7 +142,7 @@ def load_detector(path: str | Path | None = None) -> Detector:
         ValueError: it is damaged, wants to run code, or is not a detector of this project.
     """
     path = storage.find_model("detector") if path is None else Path(path)
-    engine: Engine | None = onnx_engine.load_copy(path, (NUM_OUTPUTS,))
+    engine: Engine | None = onnx_engine.load_copy(path, (NUM_OUTPUTS,), num_threads)
     if engine is None:
         from digits.networks.keras_engine import KerasEngine
 

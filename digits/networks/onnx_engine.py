@@ -17,11 +17,13 @@ class OnnxEngine:
         session: the `onnxruntime.InferenceSession`.
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path, num_threads: int | None = None):
         """Load a network.
 
         Args:
             path: an `.onnx` file of one input and one output.
+            num_threads: threads that compute one call; None for one a processor core. Calls from
+                several threads at once are faster with few each.
 
         Raises:
             ValueError: it is damaged or is no network.
@@ -30,6 +32,7 @@ class OnnxEngine:
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # what it would print is in the errors it raises
+        options.intra_op_num_threads = num_threads or 0  # 0: ONNX Runtime chooses
         try:
             self.session = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
@@ -44,13 +47,16 @@ class OnnxEngine:
         return self.session.run(None, {self._input: np.ascontiguousarray(inputs, np.float32)})[0]
 
 
-def load_copy(path: str | Path, output_shape: tuple[int, ...]) -> OnnxEngine | None:
+def load_copy(
+    path: str | Path, output_shape: tuple[int, ...], num_threads: int | None = None
+) -> OnnxEngine | None:
     """Load the ONNX copy of a network, if it has one that fits and ONNX Runtime is installed.
 
     Args:
         path: the network's `.keras` file.
         output_shape: of the network, of one image or page, as far as it is known: the last numbers
             of the output's shape.
+        num_threads: as `OnnxEngine` takes.
 
     Returns:
         None if there is no copy, or only one of another version of the file, or of another network,
@@ -61,7 +67,7 @@ def load_copy(path: str | Path, output_shape: tuple[int, ...]) -> OnnxEngine | N
     if not (path.is_file() and copy.is_file() and importlib.util.find_spec("onnxruntime")):
         return None
     try:
-        engine = OnnxEngine(copy)
+        engine = OnnxEngine(copy, num_threads)
         found = engine.session.get_modelmeta().custom_metadata_map.get(DIGEST_KEY)
         shape = tuple(engine.session.get_outputs()[0].shape[-len(output_shape) :])
         return engine if found == digest(path) and shape == output_shape else None

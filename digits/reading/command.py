@@ -18,21 +18,23 @@ from tqdm import tqdm
 from digits import cli, files
 from digits.networks import find_model, load_classifier, load_detector
 from digits.reading import annotate, spreadsheet
-from digits.reading.documents import open_document
+from digits.reading.csv_log import CsvLog, make_page_rows, make_settings, open_log
+from digits.reading.documents import load_each_page
 from digits.reading.photos import Photo, explain_missing, find_photos, find_skipped
 from digits.reading.reader import SURE, Reader
 from digits.reading.region import Region
-from digits.reading.results import COLUMNS, Page, printable
+from digits.reading.results import Page, printable
 
 MAX_SKIPPED_NAMES = 5  # that are printed of a folder
-MAX_PAGE_ERRORS = 10  # that are printed of a file, whose pages may all be damaged
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, read_archive: Callable[..., int] | None = None) -> int:
     """Run `digits read`.
 
     Args:
         argv: words of the command line after `digits read`; None for those of the process.
+        read_archive: `digits.scale.command.read_archive`, for `--scheduler`; None without it. This
+            package imports no other that reads with it.
 
     Returns:
         Exit status, as `read_files` returns.
@@ -51,8 +53,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if not all(args.inputs):
         parser.error("received an empty name, expected a photo's: is a variable not set?")
+    cli.check_photo_flags(parser, args)
     with cli.one_line_errors():
         model_path = find_model(args.model, args.model_path)
+    if args.scheduler:
+        if read_archive is None:
+            parser.error("received --scheduler, expected it after digits read or predict.py only")
+        return read_archive(
+            args.inputs,
+            args.scheduler,
+            args.csv,
+            args.detector_path,
+            model_path,
+            args.turn,
+            args.region,
+            args.ink,
+        )
     return read_files(
         args.inputs,
         args.detector_path,
@@ -65,6 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.region,
         args.ink,
         args.workers,
+        args.resume,
     )
 
 
@@ -80,6 +97,7 @@ def read_files(
     region: Sequence[float] | None = None,
     ink: str | None = None,
     num_workers: int | None = None,
+    resume: bool = False,
 ) -> int:
     """Read photos, print what is on them and draw it.
 
@@ -92,12 +110,13 @@ def read_files(
         model_path: `.keras` file; None for the user's own cnn, else the released one.
         plots_dir: folder of the figures, one for each page.
         results_file: JSON to write, or None.
-        csv_file: CSV to write, or None.
+        csv_file: CSV to write, or None. Pages are appended to it as they are read.
         turn: degrees anticlockwise after which the photos are upright, or None to find out.
         table_file: CSV or XLSX to write with the cells of the photos' tables, or None.
         region: the four numbers of a `Region`, the part that is read of each photo; None for all.
         ink: the only one that is read, "red", "blue" or "dark"; None for any.
         num_workers: photos that are read at once; None for as many as there are processor cores.
+        resume: whether to go on with the CSV of an earlier run, and read what is not in it.
 
     Returns:
         Exit status: 0, 1 if some photos or pages could not be read, 2 if none could.
@@ -111,21 +130,39 @@ def read_files(
             spreadsheet.check_installed()
     cli.check_writable(plots_dir / "reading.png", results_file, csv_file, table_file)
     if not any(os.path.isfile(path) for path in paths):  # before networks are loaded
-        _print_errors([explain_missing(path) for path in paths])
-        _print_skipped(inputs)
+        print_missing(paths)
+        print_skipped(inputs)
         return 2
 
+    num_cores = os.cpu_count() or 1
+    num_workers = num_workers or num_cores
+    num_threads = choose_num_threads(num_cores, num_workers, len(paths))
     with cli.one_line_errors():
-        reader = Reader(load_detector(detector_path), load_classifier(model_path))
-    num_workers = num_workers or os.cpu_count() or 1
-    pages, errors = _read_and_draw(reader, paths, plots_dir, turn, part, ink, num_workers)
+        reader = Reader(
+            load_detector(detector_path, num_threads), load_classifier(model_path, num_threads)
+        )
+    log = None
+    with contextlib.ExitStack() as opened:
+        if csv_file:
+            with cli.one_line_errors():
+                settings = make_settings(
+                    reader.detector.path, reader.classifier.path, turn, part, ink
+                )
+                keep_journal = resume or len(paths) > 1
+                log = opened.enter_context(open_log(csv_file, settings, resume, keep_journal))
+            opened.enter_context(telling_what_is_kept(log))
+            print_what_is_there(log, paths)
+        pages, errors = _read_and_draw(reader, paths, plots_dir, turn, part, ink, num_workers, log)
+        with cli.one_line_errors():
+            opened.close()  # which puts the CSV in its place
     _print_errors(errors)
-    _print_skipped(inputs)
+    print_skipped(inputs)
     # Written before anything is printed: a closed pipe, as after `| head`, ends the program.
     with cli.one_line_errors():
         written = _write_results(
-            list(pages.values()), results_file, csv_file, table_file, len(pages) + len(errors) > 1
+            list(pages.values()), results_file, table_file, len(pages) + len(errors) > 1
         )
+    written += [csv_file] if csv_file else []
     if pages:
         print(
             f"Read with {reader.detector.path} and {reader.classifier.path}, "
@@ -139,7 +176,46 @@ def read_files(
         print(f"Wrote {printable(figure_path)}")
     for path in written:
         print(f"Wrote {path}")
-    return (1 if pages else 2) if errors else 0
+    has_pages = pages or (log and log.num_pages)
+    return (1 if has_pages else 2) if errors else 0
+
+
+@contextlib.contextmanager
+def telling_what_is_kept(log: CsvLog) -> Iterator[None]:
+    """Say where the pages are that were read before Ctrl-C, and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(
+            f"\n{log.path} has the {log.num_pages:,} pages that were read: to read the others, "
+            f"give --csv {log.path} --resume",
+            file=sys.stderr,
+        )
+        raise
+
+
+def print_what_is_there(log: CsvLog, paths: Sequence[Path]) -> None:
+    """Say how many files are not read again, if there are any."""
+    num_done = sum(map(log.has_all_of, paths))
+    if num_done:
+        print(f"{log.path} has {num_done:,} of the {len(paths):,} files already.")
+
+
+def choose_num_threads(num_cores: int, num_workers: int, num_files: int) -> int:
+    """Choose with how many threads a network computes each call.
+
+    Photos that are read at once share the cores: each call with all of them would keep the threads
+    of the others waiting.
+
+    Args:
+        num_cores: of the processor.
+        num_workers: photos that are read at once, if there are so many.
+        num_files: there are.
+
+    Returns:
+        At least 1.
+    """
+    return max(1, num_cores // min(num_workers, num_files))
 
 
 def name_figure(path: Path, page: int, num_pages: int, plots_dir: Path, taken: set[Path]) -> Path:
@@ -218,8 +294,10 @@ def _read_and_draw(
     region: Region | None,
     ink: str | None,
     num_workers: int,
+    log: CsvLog | None,
 ) -> tuple[dict[Path, Page], list[Exception]]:
     """Read each page and draw it; returns pages by their figures' paths, in order, and errors."""
+    paths = [path for path in paths if log is None or not log.has_all_of(path)]
     progress = tqdm(total=len(paths), unit="photo", disable=None, delay=1)
 
     def advance(num_more: int, num_done: int) -> None:
@@ -233,105 +311,81 @@ def _read_and_draw(
 
     pages: dict[Path, Page] = {}
     errors: list[Exception] = []
-    taken = {path.resolve() for path in paths}
-    waiting: deque[tuple[Path, Future[Page]]] = deque()
+    taken = {path.resolve() for path in paths} | (log.figures if log else set())
+    waiting: deque[tuple[Path, Path, Future[Page]]] = deque()
 
     def finish_first() -> None:
-        figure_path, future = waiting.popleft()
         with cli.one_line_errors():
-            pages[figure_path] = future.result()
+            page = waiting[0][-1].result()
+            path, figure_path, _ = waiting.popleft()
+            if log:
+                log.append([make_page_rows(path, page, figure_path)])
+        pages[figure_path] = page
 
     with ThreadPoolExecutor(num_workers) as pool:
         try:
-            for path, photo in _load_pages(paths, errors, advance):
-                try:
-                    if region:
-                        region.locate(photo)
-                except ValueError as error:
-                    errors.append(error)
-                    continue
-                figure_path = name_figure(path, photo.page, photo.num_pages, plots_dir, taken)
-                waiting.append((figure_path, pool.submit(read_and_draw, photo, figure_path)))
-                if len(waiting) > num_workers:  # so that few photos are in memory
-                    finish_first()
+            for path in paths:
+                done = log.pages_of(path) if log else frozenset()
+                for photo in load_each_page(path, errors, advance, done):
+                    try:
+                        if region:
+                            region.locate(photo)
+                    except ValueError as error:
+                        errors.append(error)
+                        continue
+                    figure_path = name_figure(path, photo.page, photo.num_pages, plots_dir, taken)
+                    future = pool.submit(read_and_draw, photo, figure_path)
+                    waiting.append((path, figure_path, future))
+                    if len(waiting) > num_workers:  # so that few photos are in memory
+                        finish_first()
             while waiting:
                 finish_first()
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            while waiting and not waiting[0][-1].cancelled():  # what was being read is kept too
+                finish_first()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
-    progress.close()
+            progress.close()
     return pages, errors
 
 
-def _load_pages(
-    paths: Iterable[Path], errors: list[Exception], advance: Callable[[int, int], None]
-) -> Iterator[tuple[Path, Photo]]:
-    """Load the pages of files one at a time, each with the path of its file.
-
-    Args:
-        paths: of the files.
-        errors: to which an error is added for each file or page that cannot be read.
-        advance: is called with how many more pages than files there are, and how many are done.
-    """
-    for path in paths:
-        with contextlib.ExitStack() as opened:
-            try:
-                document = opened.enter_context(open_document(path))
-            except (ValueError, OSError) as error:
-                errors.append(error)
-                advance(0, 1)
-                continue
-            advance(document.num_pages - 1, 0)
-            num_failed = 0
-            for number in range(1, document.num_pages + 1):
-                try:
-                    photo = document.load(number)
-                except ValueError as error:
-                    num_failed += 1
-                    if num_failed <= MAX_PAGE_ERRORS:
-                        errors.append(error)
-                else:
-                    yield path, photo
-                advance(0, 1)
-            if num_failed > MAX_PAGE_ERRORS:
-                num_more = num_failed - MAX_PAGE_ERRORS
-                message = f"{path} has {num_more:,} more pages that cannot be read: save it again"
-                errors.append(ValueError(message))
-            if document.num_left_out:
-                message = (
-                    f"{path} has {document.num_left_out:,} more pages than the first "
-                    f"{document.num_pages:,}, which were read: split it"
-                )
-                errors.append(ValueError(message))
-
-
-def _print_skipped(inputs: Iterable[str | Path]) -> None:
+def print_skipped(inputs: Iterable[str | Path]) -> None:
+    """Say what was left out of folders, a line for each."""
     for folder, names in find_skipped(inputs).items():
         print(" ".join(describe_skipped(folder, names).split()), file=sys.stderr)
 
 
+def print_missing(paths: Iterable[Path]) -> None:
+    """Say of files that are not there what was expected, a line for each."""
+    _print_errors([explain_missing(path) for path in paths])
+
+
+def format_error(error: object) -> str:
+    """Format what is wrong with a photo as one line."""
+    return f"error: {' '.join(printable(error).split())}"
+
+
 def _print_errors(errors: Iterable[object]) -> None:
     for error in errors:
-        print(f"error: {' '.join(printable(error).split())}", file=sys.stderr)
+        print(format_error(error), file=sys.stderr)
 
 
 def _write_results(
     pages: Sequence[Page],
     results_file: Path | None,
-    csv_file: Path | None,
     table_file: Path | None,
     are_named: bool,
 ) -> list[Path]:
     """Write the files that were asked for; returns their paths."""
     if results_file:
         files.write_json(results_file, [page.to_dict() for page in pages])
-    if csv_file:
-        rows = [row for page in pages for row in page.to_rows()]
-        files.write_csv(csv_file, {name: [row[name] for row in rows] for name in COLUMNS})
     if table_file and table_file.suffix == ".xlsx":
         spreadsheet.write_workbook(table_file, pages)
     elif table_file:
         files.write_csv_rows(table_file, make_sheet(pages, are_named))
-    return [path for path in (results_file, csv_file, table_file) if path]
+    return [path for path in (results_file, table_file) if path]
 
 
 def make_sheet(pages: Sequence[Page], are_named: bool) -> list[list[str]]:

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -25,6 +25,7 @@ from digits.reading.photos import (
 from digits.stderr import caught_stderr
 
 MAX_PAGES = 1000
+MAX_PAGE_ERRORS = 10  # that are told of a file, whose pages may all be damaged
 # TIFF files have a tag NewSubfileType: its bits say that an image is a smaller copy of another one,
 # or its transparency mask.
 SUBFILE_TYPE, NO_PAGE = 254, 0b101
@@ -119,6 +120,55 @@ def load_pages(path: str | Path) -> Iterator[Photo]:
     with open_document(path) as document:
         for page in range(1, document.num_pages + 1):
             yield document.load(page)
+
+
+def load_each_page(
+    path: str | Path,
+    errors: list[Exception],
+    advance: Callable[[int, int], None] = lambda num_more, num_done: None,
+    done: Container[int] = (),
+) -> Iterator[Photo]:
+    """Load the pages of a file, one after the other, also those after a damaged one.
+
+    Args:
+        path: an image or PDF file.
+        errors: to which an error is added for the file, or for each page, that cannot be read.
+        advance: is called with how many more pages than one there are, and how many are finished.
+        done: numbers of the pages that are not loaded.
+
+    Yields:
+        The pages that can be read.
+    """
+    with contextlib.ExitStack() as opened:
+        try:
+            document = opened.enter_context(open_document(path))
+        except (ValueError, OSError) as error:
+            errors.append(error)
+            advance(0, 1)
+            return
+        pages = [page for page in range(1, document.num_pages + 1) if page not in done]
+        advance(len(pages) - 1, 0)
+        num_failed = 0
+        for page in pages:
+            try:
+                photo = document.load(page)
+            except ValueError as error:
+                num_failed += 1
+                if num_failed <= MAX_PAGE_ERRORS:
+                    errors.append(error)
+            else:
+                yield photo
+            advance(0, 1)
+        if num_failed > MAX_PAGE_ERRORS:
+            num_more = num_failed - MAX_PAGE_ERRORS
+            message = f"{path} has {num_more:,} more pages that cannot be read: save it again"
+            errors.append(ValueError(message))
+        if document.num_left_out:
+            message = (
+                f"{path} has {document.num_left_out:,} more pages than the first "
+                f"{document.num_pages:,}, which were read: split it"
+            )
+            errors.append(ValueError(message))
 
 
 def load_photo(path: str | Path) -> Photo:

@@ -31,6 +31,13 @@ def test_each_released_network_has_its_copy(name):
     assert path.with_suffix(".onnx").stat().st_size < 1_500_000
 
 
+@pytest.mark.parametrize("load", [load_detector, load_classifier])
+def test_the_number_of_threads_is_that_of_the_session(load):
+    sessions = load(num_threads=3).engine.session, load().engine.session
+    threads = [session.get_session_options().intra_op_num_threads for session in sessions]
+    assert threads == [3, 0]
+
+
 def test_the_copy_of_another_version_of_the_file_is_not_used(tiny):
     assert isinstance(load_classifier(tiny).engine, OnnxEngine)
     shutil.copy(storage.RELEASED_MODELS / "dense.keras", tiny)

@@ -15,6 +15,7 @@ from PIL import Image
 
 from digits.networks import storage
 from digits.reading import Digit, Line, Number, Page, Sign, command, documents, reader
+from digits.reading.results import COLUMNS
 from tests.conftest import ROOT, make_bomb
 from tests.reading.test_results import make_page, make_page_with_table
 from tests.reading.test_spreadsheet import read_workbook
@@ -143,6 +144,13 @@ def test_photos_read_at_once_are_in_order_and_read_alike(digits_read, tmp_path):
         assert (tmp_path / "plots" / f"{name}_reading.png").is_file()
 
 
+@pytest.mark.parametrize(
+    ("num_workers", "num_files", "num_threads"), [(1, 50, 8), (8, 1, 8), (8, 2, 4), (16, 50, 1)]
+)
+def test_photos_that_are_read_at_once_share_the_cores(num_workers, num_files, num_threads):
+    assert command.choose_num_threads(8, num_workers, num_files) == num_threads
+
+
 @pytest.mark.parametrize("number", ["0", "two"])
 def test_a_number_of_workers_that_makes_no_sense_is_one_line(digits_read, number):
     done = digits_read(NOTE, "--workers", number)
@@ -169,7 +177,7 @@ def test_photos_are_read_drawn_and_written(digits_read, tmp_path):
     assert set(digit) == {"label", "probability", "is_sure", "box"}
     with open(tmp_path / "n.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert tuple(rows[0]) == command.COLUMNS
+    assert tuple(rows[0]) == COLUMNS
     assert [row["text"] for row in rows] == [number["text"] for number in numbers]
     assert [int(row["value"]) for row in rows[:3]] == [12, 30, 42]
     assert float(rows[0]["left"]) == digit["box"][0]
@@ -247,6 +255,8 @@ def test_status_is_two_where_nothing_can_be_read(digits_read, tmp_path, names):
         ([NOTE, "--ink", "green"], "invalid choice: 'green' (choose from"),
         ([NOTE, "--model-path", "gone.keras"], "gone.keras does not exist"),
         ([NOTE, "--csv", "text.jpg/n.csv"], "cannot write"),
+        ([NOTE, "--resume"], "received --resume without --csv"),
+        ([NOTE, "--csv", "n.csv", "--resume", "--table", "t.csv"], "leave --table out"),
     ],
 )
 def test_mistakes_are_one_line(digits_read, tmp_path, words, message):
@@ -307,6 +317,105 @@ def without_reading(monkeypatch):
         )
 
     monkeypatch.setattr(reader.Reader, "read", read)
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """Let the reader note the photos it reads instead; empty.png has no digits.
+
+    Yields a list of their titles, and a set of those at which Ctrl-C is pressed.
+    """
+    titles, stops = [], set()
+
+    def read(self, photo, *options):
+        if photo.title in stops:
+            raise KeyboardInterrupt
+        titles.append(photo.title)
+        page = make_page() if photo.title == "empty.png" else make_page_with_table()
+        return dataclasses.replace(
+            page, photo_name=photo.name, page_number=photo.page, num_pages=photo.num_pages
+        )
+
+    monkeypatch.setattr(reader.Reader, "read", read)
+    return titles, stops
+
+
+def list_read(path):
+    """Files and pages that have rows in a CSV, in its order; each must have its rows once."""
+    rows = read_csv(path)[1:]
+    numbers = [tuple(row[:4]) for row in rows]
+    assert len(set(numbers)) == len(numbers)
+    return list(dict.fromkeys((row[0], int(row[1])) for row in rows))
+
+
+def test_ctrl_c_leaves_a_csv_of_what_was_read_and_the_rest_is_read_later(
+    digits_read, reads, tmp_path
+):
+    titles, stops = reads
+    for name in ("a.png", "empty.png", "z.png"):
+        save_pages(tmp_path / name, 1)
+    save_pages(tmp_path / "scan.tiff", 3)
+    inputs = ["a.png", "empty.png", "scan.tiff", "z.png", "--csv", "n.csv", "--workers", "1"]
+    stops.add("scan.tiff, page 3")
+    done = digits_read(*inputs)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == (
+        "\nn.csv has the 4 pages that were read: to read the others, give --csv n.csv --resume\n"
+        "\nInterrupted: no file is left half-written.\n"
+    )
+    before = titles.copy()
+    assert before == ["a.png", "empty.png", "scan.tiff, page 1", "scan.tiff, page 2"]
+    read = [("a.png", 1), ("scan.tiff", 1), ("scan.tiff", 2)]
+    assert list_read(tmp_path / "n.csv") == read
+
+    stops.clear()
+    done = digits_read(*inputs, "--resume")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("n.csv has 2 of the 4 files already.\n")
+    assert titles[len(before) :] == ["scan.tiff, page 3", "z.png"]
+    assert list_read(tmp_path / "n.csv") == [*read, ("scan.tiff", 3), ("z.png", 1)]
+
+    done = digits_read(*inputs, "--resume")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "n.csv has 4 of the 4 files already.\nWrote n.csv\n"
+    assert len(titles) == len(before) + 2
+
+
+def test_photos_that_failed_are_tried_again_and_new_ones_read(digits_read, reads, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "x.png").write_bytes(b"damaged")
+    (tmp_path / "other").mkdir()
+    save_pages(tmp_path / "other" / "x.png", 1)
+    assert digits_read("folder", "other", "--csv", "n.csv").returncode == 1
+    first = (tmp_path / "plots" / "x_reading.png").read_bytes()
+    save_pages(folder / "x.png", 1)
+    save_pages(folder / "new.png", 1)
+    done = digits_read(folder, "other", "--csv", "n.csv", "--resume")  # the same, absolute
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [os.path.relpath(title, tmp_path) for title in reads[0]] == [
+        "other/x.png", "folder/new.png", "folder/x.png",
+    ]  # fmt: skip
+    assert len(list_read(tmp_path / "n.csv")) == 3
+    assert (tmp_path / "plots" / "x_reading.png").read_bytes() == first
+    assert (tmp_path / "plots" / "x_reading_2.png").exists()
+
+
+def test_a_csv_is_not_resumed_with_other_settings(digits_read, reads, tmp_path):
+    for name in ("a.png", "b.png"):
+        save_pages(tmp_path / name, 1)
+    digits_read("a.png", "b.png", "--csv", "n.csv")
+    before = (tmp_path / "n.csv").read_bytes()
+    done = digits_read("a.png", "b.png", "--csv", "n.csv", "--resume", "--ink", "red")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("error: received ink red, expected ink None, with which n.csv")
+    assert (tmp_path / "n.csv").read_bytes() == before
+
+
+def test_the_csv_of_one_photo_is_one_file(digits_read, reads, tmp_path):
+    save_pages(tmp_path / "a.png", 1)
+    digits_read("a.png", "--csv", "n.csv")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.png", "n.csv", "plots"}
 
 
 def save_pages(path, num_pages):
