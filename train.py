@@ -20,7 +20,7 @@ from digits.training import RECIPES, Recipe, choose_recipe
 # What takes seconds to import is imported by the steps that need it, so that --help does not wait.
 if TYPE_CHECKING:
     from digits.evaluation.metrics import Scores
-    from digits.keras_quietly import keras
+    from digits.keras_quietly import keras, tf
     from digits.networks import Classifier
     from digits.training.distillation import Teacher
 
@@ -44,9 +44,13 @@ def main(argv: list[str] | None = None) -> None:
     dataset = load_dataset(args)
     cli.check_writable(*paths.values())
 
-    network, teacher = build(args, recipe)
-    settings = describe(args, recipe, dataset, network, teacher)
-    history, seconds = fit(args, recipe, dataset, network, teacher, settings, paths["checkpoint"])
+    strategy = set_up(args, recipe)
+    with strategy.scope():
+        network, teacher = build(args)
+        settings = describe(args, recipe, dataset, network, teacher)
+        history, seconds = fit(
+            args, recipe, dataset, network, teacher, settings, paths["checkpoint"]
+        )
     classifier, scores = calibrate(network, dataset, paths["model"])
     resumed = " since resuming" if args.resume else ""
     print(f"Trained in {seconds:.1f} s{resumed}: validation accuracy {scores.accuracy:.2%}.")
@@ -104,6 +108,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help=f"peak of the schedule ({_defaults('learning_rate')})",
     )
     parser.add_argument(
+        "--devices",
+        type=cli.whole_number(1, 64),
+        default=1,
+        metavar="N",
+        help="GPUs that share each batch; without a GPU the processor is split into so many "
+        "devices, which brings no speed (default: %(default)s)",
+    )
+    parser.add_argument(
         "--resume",
         action="store_true",
         help="continue an interrupted training, given the same flags (default: start anew)",
@@ -153,15 +165,29 @@ def load_dataset(args: argparse.Namespace) -> Dataset:
     return Dataset(x_train, y_train, x_val, y_val, data.digest(images, labels))
 
 
-def build(args: argparse.Namespace, recipe: Recipe) -> tuple[keras.Model, Teacher | None]:
-    """Set up TensorFlow, load the teacher, if there is one, and build the network."""
-    import model as models
-    from digits.keras_quietly import keras
-    from digits.training import distillation, trainer
+def set_up(args: argparse.Namespace, recipe: Recipe) -> tf.distribute.Strategy:
+    """Set up TensorFlow and Keras; returns the strategy that the network is to be trained by."""
+    from digits.keras_quietly import keras, tf
+    from digits.training import devices, trainer
 
     trainer.use_threads(recipe.execution)
+    with cli.one_line_errors():
+        strategy = devices.make_strategy(args.devices)
+    if args.devices > 1 and not tf.config.list_physical_devices("GPU"):
+        print(
+            f"TensorFlow finds no GPU: the processor is split into {args.devices} devices, which "
+            "brings no speed."
+        )
     keras.utils.set_random_seed(args.seed)
     keras.config.set_dtype_policy(trainer.choose_policy(recipe.execution))
+    return strategy
+
+
+def build(args: argparse.Namespace) -> tuple[keras.Model, Teacher | None]:
+    """Load the teacher, if there is one, and build the network."""
+    import model as models
+    from digits.training import distillation, trainer
+
     teacher = None
     if args.teacher:
         with cli.one_line_errors():
@@ -184,6 +210,7 @@ def describe(
     return {
         "model": args.model,
         "seed": args.seed,
+        "devices": args.devices,
         "arguments": {"augment": args.augment} | {name: getattr(recipe, name) for name in fields},
         "layers": [layer.name for layer in network.layers],
         "teacher": teacher and {"sha256": teacher.sha256, "dtype_policy": teacher.dtype_policy},

@@ -111,6 +111,7 @@ def test_the_convolutional_networks_train_and_teach(run_train, tiny_data, tmp_pa
         (["--plots-dir", "/dev/null"], "cannot write to the folder /dev/null"),
         (["--model-path", "/dev/null/m.keras"], "cannot write to the folder"),
         (["--epo", "3"], "unrecognized arguments"),
+        (["--devices", "0"], "received '0', expected a whole number from 1 to 64"),
     ],
 )
 def test_mistakes_are_one_line_status_2_and_write_nothing(run_train, tmp_path, args, expected):
@@ -202,6 +203,39 @@ def test_resuming_nothing_or_damage_is_an_error_and_touches_nothing(run_train, t
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "damaged" in done.stderr
     assert (tmp_path / "mine.checkpoint.npz").read_bytes() == b"damage"
+
+
+def test_more_devices_than_gpus_are_one_line_and_write_nothing(run_train, tmp_path, monkeypatch):
+    from digits.keras_quietly import tf
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0", "GPU:1"])
+    done = run_train("--devices", 3)
+    assert (done.returncode, done.stderr.count("\n"), done.stdout) == (2, 1, "")
+    assert "received --devices 3, expected at most 2" in done.stderr
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+
+
+def test_a_training_on_two_devices_is_not_resumed_on_one(run_train, tiny_data, monkeypatch):
+    from digits.training import checkpoint, devices, trainer
+
+    def save_and_stop(*args, save=checkpoint.save):
+        save(*args)
+        raise KeyboardInterrupt
+
+    args = ("--data", tiny_data, *QUICK)
+    with monkeypatch.context() as patch:
+        # Of this process's TensorFlow, which is not split: what is written and read is the same.
+        patch.setattr(
+            devices, "make_strategy", lambda num_devices, make=devices.make_strategy: make(1)
+        )
+        patch.setattr(trainer, "SECONDS_BETWEEN_CHECKPOINTS", -1)
+        patch.setattr(checkpoint, "save", save_and_stop)
+        stopped = run_train(*args, "--devices", 2)
+    assert stopped.returncode == 130
+    assert "split into 2 devices, which brings no speed" in stopped.stdout
+    resumed = run_train(*args, "--resume")
+    assert (resumed.returncode, resumed.stderr.count("\n")) == (2, 1)
+    assert "is from a training with devices 2, received 1: give the same" in resumed.stderr
 
 
 def test_a_learning_rate_that_blows_up_is_one_line_and_keeps_the_old_model(

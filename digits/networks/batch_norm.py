@@ -11,6 +11,9 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     Keras computes it in a dozen operations, each a pass through memory, in float32: the
     convolutional network then trains at 1,270 images a second instead of 3,140
     (benchmarks/README.md). Folding removes these layers, so no saved model needs this class.
+
+    Where several devices share a batch (`tf.distribute`), mean and variance are those of the whole
+    batch, as on one device: they are added up across the devices, without the fused operation.
     """
 
     def call(self, inputs, training=None, mask=None):
@@ -19,12 +22,32 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         if not fused:
             return super().call(inputs, training=training, mask=mask)
 
-        outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-            inputs, self.gamma, self.beta, epsilon=self.epsilon, is_training=True
-        )
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            outputs, mean, variance = self._normalize_across_devices(inputs)
+        else:
+            outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+                inputs, self.gamma, self.beta, epsilon=self.epsilon, is_training=True
+            )
         for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + batch * (1 - self.momentum))
         return outputs
+
+    def _normalize_across_devices(self, inputs):
+        """Compute what `fused_batch_norm` returns; the variance it returns is the unbiased one.
+
+        Keras's own `synchronized=True` computes the variance as a difference of large numbers, and
+        returns the biased one.
+        """
+        replica = tf.distribute.get_replica_context()
+        x = tf.cast(inputs, tf.float32)
+        ones = tf.ones_like(x)
+        total, count = replica.all_reduce("SUM", [tf.reduce_sum(v, (0, 1, 2)) for v in (x, ones)])
+        mean = total / count
+        squares = replica.all_reduce("SUM", tf.reduce_sum(tf.square(x - mean), (0, 1, 2)))
+        outputs = tf.nn.batch_normalization(
+            x, mean, squares / count, self.beta, self.gamma, self.epsilon
+        )
+        return tf.cast(outputs, inputs.dtype), mean, squares / (count - 1)
 
 
 def fold_weights(trained: keras.Model, folded: keras.Model) -> None:

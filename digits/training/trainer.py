@@ -10,7 +10,7 @@ import numpy as np
 
 from digits.keras_quietly import keras, tf
 from digits.networks import heads
-from digits.training import checkpoint, distillation
+from digits.training import checkpoint, devices, distillation
 from digits.training.recipes import Execution, Recipe, build_optimizer
 from digits.transforms import degrade, warp
 
@@ -95,6 +95,9 @@ def fit(
     `model.fit` takes twice as long for the dense network: its steps are so short that the data
     pipeline between them costs as much as they do (benchmarks/README.md).
 
+    In the `scope()` of a `tf.distribute.Strategy`, in which the network was built too, each device
+    trains on its part of every batch, which is augmented as a whole before.
+
     Order and augmentation of an epoch follow from (seed, epoch), and the rest of the state is
     saved, so a resumed training ends with the very weights of an uninterrupted one.
 
@@ -118,10 +121,17 @@ def fit(
     Raises:
         FloatingPointError: the loss became NaN or infinite.
         ValueError, OSError: the checkpoint cannot be resumed from, or written.
+        ValueError: there are more devices than images in a batch.
     """
     execution = recipe.execution
     num_images = len(train_set[0])
     batch_size = min(recipe.batch_size, num_images)
+    num_devices = tf.distribute.get_strategy().num_replicas_in_sync
+    if batch_size < num_devices:
+        raise ValueError(
+            f"received batches of {batch_size} images for {num_devices} devices, expected an image "
+            "or more for each: give a larger --batch-size or fewer --devices"
+        )
     steps = recipe.steps_per_epoch(num_images)
     model = compile_model(network, recipe, recipe.epochs * steps, teacher)
     model.optimizer.build(model.trainable_variables)
@@ -192,6 +202,7 @@ def make_steps(
         num_degradations, 7)), where num_warps divides the batch and may be 0, to the sum of the
         steps' losses and the number of correct predictions.
     """
+    strategy = tf.distribute.get_strategy()
     images, labels = (tf.constant(array) for array in train_set)
     noise = None if noise is None else tf.constant(noise)
 
@@ -211,20 +222,31 @@ def make_steps(
                 batch = tf.concat([part, batch[num_degraded:]], axis=0)
             return batch
 
+        def train_replica(x, y):
+            """Train on this replica's part of a batch; its part of the loss is returned."""
+            loss, num_correct = 0.0, 0.0
+            with tf.GradientTape() as tape:
+                for part in _split(devices.split_batch(batch_size), execution.halve_batches):
+                    logits = model(x[part], training=True)
+                    part_loss = model.compute_loss(x=x[part], y=y[part], y_pred=logits)
+                    # Keras divides losses by the number of replicas, as if their parts were alike.
+                    share = (part.stop - part.start) / batch_size * strategy.num_replicas_in_sync
+                    loss += part_loss * share
+                    num_correct += _count_correct(y[part], logits)
+            # This adds up the gradients of all replicas.
+            model.optimizer.apply(tape.gradient(loss, model.trainable_variables))
+            return loss, num_correct
+
         def train_step(step, state):
             x, total_loss, num_correct = state
             y = tf.gather(labels, order[step])
             # Independent of what follows, so one core warps while the other trains.
             next_x = prepare(tf.minimum(step + 1, steps - 1))
-            loss = 0.0
-            with tf.GradientTape() as tape:
-                for part in _split(batch_size, execution.halve_batches):
-                    logits = model(x[part], training=True)
-                    part_loss = model.compute_loss(x=x[part], y=y[part], y_pred=logits)
-                    loss += part_loss * ((part.stop - part.start) / batch_size)
-                    num_correct += _count_correct(y[part], logits)
-            model.optimizer.apply(tape.gradient(loss, model.trainable_variables))
-            return next_x, total_loss + loss, num_correct
+            loss, correct = (
+                strategy.reduce("SUM", value, axis=None)
+                for value in strategy.run(train_replica, (x, y))
+            )
+            return next_x, total_loss + loss, num_correct + correct
 
         state = (prepare(0), tf.constant(0.0), tf.constant(0.0))
         return keras.ops.fori_loop(0, steps, train_step, state)[1:]
@@ -242,11 +264,11 @@ def _count_warps(batch_size: int, recipe: Recipe) -> int:
     return next((count for count in counts if count * recipe.degraded_share % 1 == 0), counts[0])
 
 
-def _split(batch_size: int, in_halves: bool) -> list[slice]:
-    middle = batch_size // 2
-    if in_halves and middle:
-        return [slice(0, middle), slice(middle, batch_size)]
-    return [slice(0, batch_size)]
+def _split(part: slice, in_halves: bool) -> list[slice]:
+    middle = (part.start + part.stop) // 2
+    if in_halves and middle > part.start:
+        return [slice(part.start, middle), slice(middle, part.stop)]
+    return [part]
 
 
 def _make_evaluation(
