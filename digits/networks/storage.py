@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 OWN_MODELS = Path("saved_models")  # of whoever runs a command, in the folder where it is run
 RELEASED_MODELS = files.shipped("saved_models/released")
+# Keys that Keras added to the configurations of layers and initializers after 3.12: earlier
+# versions refuse a file that has them, though null says what they do anyway.
+NEW_KEYS = ("quantization_config", "input_axes", "output_axes")
 
 
 def save(model: keras.Model, path: str | Path, metadata: Mapping[str, Any]) -> list[Path]:
@@ -46,12 +49,35 @@ def save(model: keras.Model, path: str | Path, metadata: Mapping[str, Any]) -> l
     bare.set_weights(model.get_weights())
     with files.replacing(path) as temporary:
         bare.save(temporary)
+        drop_new_keys(temporary)
     metadata_path = path.with_suffix(".json")
     files.write_json(metadata_path, metadata)
     written = [path, metadata_path]
     if onnx_copy.can_convert():
         written.append(onnx_copy.write_copy(bare, path))
     return written
+
+
+def drop_new_keys(path: str | Path) -> None:
+    """Drop what keeps earlier versions of Keras 3 from loading a model, though it says nothing.
+
+    Args:
+        path: a `.keras` file, which is rewritten: weights and dates stay the same, to the byte.
+    """
+    with zipfile.ZipFile(path) as archive:
+        members = [(member, archive.read(member)) for member in archive.infolist()]
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, content in members:
+            if member.filename == "config.json":
+                content = json.dumps(_without_new_keys(json.loads(content))).encode()
+            archive.writestr(member, content)
+
+
+def _without_new_keys(value: Any) -> Any:
+    if isinstance(value, dict):
+        kept = {key: each for key, each in value.items() if each is not None or key not in NEW_KEYS}
+        return {key: _without_new_keys(each) for key, each in kept.items()}
+    return [_without_new_keys(each) for each in value] if isinstance(value, list) else value
 
 
 def package_versions() -> dict[str, str]:
