@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from digits import cli, files
@@ -80,6 +81,7 @@ def read_files(
     region: Sequence[float] | None = None,
     ink: str | None = None,
     num_workers: int | None = None,
+    load_images: Callable[[], tuple[np.ndarray, np.ndarray]] | None = None,
 ) -> int:
     """Read photos, print what is on them and draw it.
 
@@ -98,6 +100,7 @@ def read_files(
         region: the four numbers of a `Region`, the part that is read of each photo; None for all.
         ink: the only one that is read, "red", "blue" or "dark"; None for any.
         num_workers: photos that are read at once; None for as many as there are processor cores.
+        load_images: labelled images for a model of another project, as `load_classifier` takes.
 
     Returns:
         Exit status: 0, 1 if some photos or pages could not be read, 2 if none could.
@@ -116,7 +119,7 @@ def read_files(
         return 2
 
     with cli.one_line_errors():
-        reader = Reader(load_detector(detector_path), load_classifier(model_path))
+        reader = Reader(load_detector(detector_path), load_classifier(model_path, load_images))
     num_workers = num_workers or os.cpu_count() or 1
     pages, errors = _read_and_draw(reader, paths, plots_dir, turn, part, ink, num_workers)
     _print_errors(errors)
@@ -126,6 +129,8 @@ def read_files(
         written = _write_results(
             list(pages.values()), results_file, csv_file, table_file, len(pages) + len(errors) > 1
         )
+    if pages and reader.classifier.adaptation:
+        print(reader.classifier.adaptation.format())
     if pages:
         print(
             f"Read with {reader.detector.path} and {reader.classifier.path}, "
