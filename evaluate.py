@@ -77,14 +77,23 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def load_classifiers(args: argparse.Namespace) -> list[Classifier]:
-    """Load the classifiers that the command line names: several, or the one of `--model`."""
+def load_classifiers(
+    args: argparse.Namespace, images: np.ndarray, labels: np.ndarray
+) -> list[Classifier]:
+    """Load the classifiers that the command line names: several, or the one of `--model`.
+
+    What a model of another project takes is found on the test images, and printed.
+    """
     import model
 
     with cli.one_line_errors():
         paths = args.compare or args.ensemble or args.robustness
         paths = paths or [model.find_model(args.model, args.model_path)]
-        return [model.load_classifier(path) for path in paths]
+        classifiers = [model.load_classifier(path, lambda: (images, labels)) for path in paths]
+    for classifier in classifiers:
+        if classifier.adaptation:
+            print(classifier.adaptation.format(), flush=True)
+    return classifiers
 
 
 def score(
@@ -125,7 +134,7 @@ def make_report(classifier: Classifier, images: np.ndarray, labels: np.ndarray) 
     from digits.evaluation import report
 
     with cli.one_line_errors():
-        report.check(classifier, images)
+        report.check(images)
         others = report.load_released(except_path=classifier.path)
     print(f"Measuring {classifier.path} on {_describe_images(images)}.", flush=True)
     on_progress = _show_progress(report.NUM_PARTS, "part")
@@ -152,7 +161,7 @@ def main(argv: list[str] | None = None) -> None:
     with cli.one_line_errors():
         images, labels = data.load_test(args.data, args.transpose, args.invert)
     images = data.normalize(images)
-    classifiers = load_classifiers(args)
+    classifiers = load_classifiers(args, images, labels)
     if args.compare:
         result = compare(classifiers, images, labels, args.views)
     elif args.robustness is not None:

@@ -150,18 +150,25 @@ def format_table(predictions: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def load_normalized_test(args: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
+    """Load the test images, float32 of shape (n, 28, 28) and 0 to 1, and their labels."""
+    images, labels = data.load_test(args.data, args.transpose, args.invert)
+    return data.normalize(images), labels
+
+
 def predict_images(args: argparse.Namespace) -> None:
     """Predict test images, draw them, and say what was written where."""
     cli.check_writable(args.plots_dir / "predictions.png", args.results_file)
     with cli.one_line_errors():
-        images, labels = data.load_test(args.data, args.transpose, args.invert)
-        indices = choose_indices(args.inputs, len(images), args.seed)
-    images, labels = data.normalize(images[indices]), labels[indices]
+        all_images, all_labels = load_normalized_test(args)
+        indices = choose_indices(args.inputs, len(all_images), args.seed)
+    images, labels = all_images[indices], all_labels[indices]
 
     from digits.evaluation import figures
 
     with cli.one_line_errors():
-        classifier = model.load_classifier(model.find_model(args.model, args.model_path))
+        path = model.find_model(args.model, args.model_path)
+        classifier = model.load_classifier(path, lambda: (all_images, all_labels))
     probabilities = classifier.probabilities(images)
     predictions = [
         describe(*values, classifier.threshold)
@@ -184,6 +191,8 @@ def predict_images(args: argparse.Namespace) -> None:
         if args.results_file:
             results = {"model_path": str(classifier.path), "predictions": predictions}
             files.write_json(args.results_file, results)
+    if classifier.adaptation:
+        print(classifier.adaptation.format())
     print(f"Predicted by {classifier.path}: {summary}.")
     print(format_table(predictions))
     if not all(row["is_sure"] for row in predictions):
@@ -288,6 +297,7 @@ def main(argv: list[str] | None = None) -> int | None:
         ink=args.ink,
         num_workers=args.workers,
         resume=args.resume,
+        load_images=lambda: load_normalized_test(args),
     )
 
 

@@ -122,8 +122,10 @@ def file_name(*suffixes: str) -> Callable[[str], Path]:
 
     def parse(text: str) -> Path:
         if Path(text).suffix not in suffixes:
+            reason = files.explain_model_format(text) if ".keras" in suffixes else ""
             raise argparse.ArgumentTypeError(
                 f"received {text!r}, expected a name ending in {' or '.join(suffixes)}"
+                + (f": {reason}" if reason else "")
             )
         return Path(text)
 

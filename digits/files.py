@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).parent
+HDF5 = b"\x89HDF\r\n\x1a\n"  # the first bytes of such a file
 
 
 def shipped(path: str) -> Path:
@@ -25,6 +26,34 @@ def shipped(path: str) -> Path:
     """
     installed = PACKAGE / "shipped"
     return (installed if installed.exists() else PACKAGE.parent) / path
+
+
+def explain_model_format(path: str | Path) -> str:
+    """Say why a model in an older format of Keras is refused, and what to do.
+
+    Args:
+        path: a file or folder, which need not exist: else its name tells.
+
+    Returns:
+        A text for an error; "" where it is in neither of the two formats.
+    """
+    path = Path(path)
+    content = b""
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        content = file.read(len(HDF5))
+    if content == HDF5 or (not content and path.suffix in (".h5", ".hdf5")):
+        return (
+            "HDF5 files are refused, since they may hold Python code in Lambda layers, which some "
+            "versions of Keras run whatever they are told; if you trust its author, convert it by "
+            'keras.saving.load_model("X.h5", compile=False).save("X.keras")'
+        )
+    if (path / "saved_model.pb").exists() or path.name == "saved_model.pb":
+        return (
+            "SavedModel folders are refused, since they hold a graph that may read and write files "
+            "when it runs, and no layers; save the Keras model that it was made from by "
+            'model.save("X.keras")'
+        )
+    return ""
 
 
 @contextlib.contextmanager

@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING, Any
 from digits.stderr import caught_stderr
 
 # TensorFlow's logging can be turned down by a variable only after the first lines, so they are
-# caught too, and shown only if the import fails.
+# caught too, and shown only if the import fails or ends the process.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"  # training and inference are written for it
+CRASHED = (
+    "error: importing TensorFlow ended Python: is this processor (one without AVX) or system not "
+    "one that it is built for? docs/platforms.md says what works without it"
+)
 
 
 class _LazyModule:
@@ -32,7 +36,7 @@ class _LazyModule:
 def _load() -> dict[str, Any]:
     printed = b""
     try:
-        with caught_stderr() as caught:
+        with caught_stderr(CRASHED) as caught:
             try:
                 import keras
                 import tensorflow as tf

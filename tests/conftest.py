@@ -147,7 +147,7 @@ def serving(folder, *arguments, **environment):
             if "Open " in log.read_text() or process.poll() is not None:
                 break
             time.sleep(0.1)
-        address = re.search(r"http://\S+", log.read_text())
+        address = re.search(r"(?<=Open )http://\S+", log.read_text())
         assert address, log.read_text()
         yield process, address[0], log
     finally:

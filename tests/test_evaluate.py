@@ -112,6 +112,52 @@ def test_images_of_a_csv_file_are_scored_with_the_flag_that_mends_them(run_main,
     assert float(accuracy[1]) > 95
 
 
+def test_models_of_other_projects_are_compared(run_main, tiny_data, tmp_path):
+    """What each takes is said in a line, and their predictions do not depend on it."""
+    from digits.keras_quietly import keras
+
+    rng = np.random.default_rng(0)
+    kernel, bias = rng.normal(size=(784, 10)), rng.normal(size=10)
+    for name, shape, first in (
+        ("small", (28, 28, 1), []),
+        ("large", (784,), [keras.layers.Rescaling(1 / 255)]),
+    ):
+        layers = [keras.layers.Input(shape), *first, keras.layers.Flatten()]
+        network = keras.Sequential([*layers, keras.layers.Dense(10)])
+        network.set_weights([kernel, bias])
+        network.save(tmp_path / f"{name}.keras")
+    args = ("--data", tiny_data, "--results-file", "r.json")
+    done = run_main("evaluate.py", "--compare", "small.keras", "large.keras", *args)
+    assert (done.returncode, done.stderr) == (0, "")
+    first, second = done.stdout.splitlines()[:2]
+    assert first.startswith("small.keras: input (28, 28, 1) of 0-1, outputs logits; adapted (120")
+    assert second.startswith("large.keras: input (784,) of 0-255, outputs logits; adapted (120")
+    results = json.loads((tmp_path / "r.json").read_text())
+    assert results["only_first_correct"] == results["only_second_correct"] == 0
+    assert results["models"][0]["test_loss"] == pytest.approx(results["models"][1]["test_loss"])
+
+    done = run_main("predict.py", "3", "--data", tiny_data, "--model-path", "large.keras")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(
+        "large.keras: input (784,) of 0-255, outputs logits; adapted (120"
+    )
+
+
+def test_older_formats_of_keras_are_refused_with_the_reason(run_main, tmp_path):
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "saved_model.pb").write_bytes(b"graph")
+    (tmp_path / "own.keras").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    for name, reason in (
+        ("none.h5", "HDF5 files are refused, since they may hold Python code"),
+        ("own.keras", "own.keras is no .keras file: HDF5 files are refused"),
+        ("saved", "SavedModel folders are refused, since they hold a graph"),
+        ("saved/saved_model.pb", "SavedModel folders are refused"),
+    ):
+        done = run_main("evaluate.py", "--model-path", name)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        assert reason in done.stderr
+
+
 def test_results_do_not_replace_what_is_known_of_a_model(run_main, tiny_data, dense_path):
     metadata_path = dense_path.with_suffix(".json")
     before = metadata_path.read_text()

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from digits.evaluation.robustness import ModelRobustness
 
 MAX_PREDICTIONS = 50  # images in a figure of predictions
+MAX_UNITS = 256  # of a first layer that are drawn
 MAX_LABELLED = 42  # images in a figure of labelled images
 NUM_EXAMPLES = 8  # of each kind of out-of-distribution images
 MAX_REJECTED = 0.1  # share at the right end of a risk-coverage curve
@@ -337,14 +338,14 @@ def draw_robustness(
 
 
 def draw_weights(weights: np.ndarray, path: Path, num_columns: int = 16) -> None:
-    """Draw the weights of a first layer as images, one a unit, the units of largest norm first.
+    """Draw the weights of a first layer as images, the `MAX_UNITS` units of largest norm first.
 
     Args:
         weights: float array of shape (784, units).
         path: PNG file to write.
         num_columns: units a row.
     """
-    order = np.argsort(-np.linalg.norm(weights, axis=0), kind="stable")
+    order = np.argsort(-np.linalg.norm(weights, axis=0), kind="stable")[:MAX_UNITS]
     num_rows = -(-len(order) // num_columns)
     figure = Figure(figsize=(8, 8 * num_rows / num_columns + 1.0), **plotting.STYLE)
     all_axes = figure.subplots(num_rows, num_columns, squeeze=False)
@@ -361,7 +362,8 @@ def draw_weights(weights: np.ndarray, path: Path, num_columns: int = 16) -> None
         image, ax=all_axes, location="bottom", shrink=0.5, aspect=40, extend="both"
     )
     bar.set_label("weight: ink here inhibits the unit (orange) or activates it (blue)")
-    figure.suptitle(f"Weights of the {len(order)} units of the first layer", fontsize=12)
+    which = "" if len(order) == weights.shape[1] else " of largest norm"
+    figure.suptitle(f"Weights of the {len(order)} units{which} of the first layer", fontsize=12)
     plotting.save(figure, path)
 
 

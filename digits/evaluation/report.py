@@ -22,7 +22,7 @@ from digits.evaluation.metrics import Scores
 from digits.evaluation.ood import OutOfDistribution
 from digits.evaluation.robustness import ModelRobustness
 from digits.keras_quietly import keras
-from digits.mnist import NETWORKS
+from digits.mnist import NETWORKS, NUM_CLASSES
 from digits.networks import Classifier, load_classifier
 from digits.networks.classifier import BATCH_SIZE
 from digits.networks.storage import RELEASED_MODELS
@@ -77,7 +77,7 @@ class Report:
         scores: scores of these.
         hardest: integers of shape (m,), images whose label gets the lowest probability.
         others: by name, other classifiers' probabilities of these, of shape (m, 10).
-        embedding: of all images.
+        embedding: of all images; None where the model has no last hidden layer.
         without_temperature: reliability if the logits had not been divided by the temperature.
         with_temperature: reliability of the classifier.
         risk_coverage: of the classifier.
@@ -92,7 +92,7 @@ class Report:
     scores: Scores
     hardest: np.ndarray
     others: Mapping[str, np.ndarray]
-    embedding: Embedding
+    embedding: Embedding | None
     without_temperature: Reliability
     with_temperature: Reliability
     risk_coverage: RiskCoverage
@@ -101,7 +101,12 @@ class Report:
 
     def format(self) -> str:
         """Format the scores as a few lines and a table of the digits."""
-        return self.scores.format()
+        if self.embedding is not None:
+            return self.scores.format()
+        return (
+            f"{self.scores.format()}\nThe report shows no activations of the last hidden layer: "
+            "the last layer with weights is not a dense layer of ten units."
+        )
 
     def draw(self, folder: Path) -> list[Path]:
         """Draw the figures and write the page that shows them.
@@ -157,13 +162,6 @@ class Report:
                 "first",
             ),
             "means": lambda path: figures.draw_means(self.images, self.labels, path),
-            "embedding": lambda path: figures.draw_embedding(
-                self.embedding.places,
-                self.labels,
-                self.probabilities.argmax(axis=1),
-                path,
-                f"Last hidden layer of {name}: two principal components",
-            ),
             "calibration": lambda path: figures.draw_calibration(
                 self.without_temperature, self.with_temperature, path, f"Calibration of {name}"
             ),
@@ -179,6 +177,15 @@ class Report:
             ),
             "robustness": lambda path: figures.draw_robustness({name: self.robustness}, path),
         }
+        embedding = self.embedding
+        if embedding is not None:
+            writers["embedding"] = lambda path: figures.draw_embedding(
+                embedding.places,
+                self.labels,
+                self.probabilities.argmax(axis=1),
+                path,
+                f"Last hidden layer of {name}: two principal components",
+            )
         weights = scoring.first_layer(self.classifier)
         if weights is not None:
             writers["weights"] = lambda path: figures.draw_weights(weights, path)
@@ -201,22 +208,20 @@ class Report:
         )
 
 
-def check(classifier: Classifier, images: np.ndarray) -> None:
+def check(images: np.ndarray) -> None:
     """Check that a report can be made, before anything is measured.
 
     Args:
-        classifier: to report on.
         images: array of shape (n, 28, 28).
 
     Raises:
-        ValueError: there are too few images, or the network was not built by this project.
+        ValueError: there are too few images.
     """
     if len(images) < MIN_IMAGES:
         raise ValueError(
             f"received {len(images)} test images, expected at least {MIN_IMAGES} for a report: "
             "leave out --report"
         )
-    classifier.check_layers()
 
 
 def load_released(except_path: Path) -> list[Classifier]:
@@ -240,7 +245,7 @@ def make_report(
     """Make all measurements of a classifier, in about a minute.
 
     Args:
-        classifier: one that passes `check`.
+        classifier: to report on.
         others: classifiers whose predictions of its hardest images are shown too.
         images: float32 array of shape (n, 28, 28), 0 to 1.
         labels: integers of shape (n,).
@@ -278,19 +283,23 @@ def make_report(
     )
 
 
-def embed(classifier: Classifier, images: np.ndarray) -> Embedding:
+def embed(classifier: Classifier, images: np.ndarray) -> Embedding | None:
     """Project the last hidden layer's activations onto their two principal components.
 
     Args:
-        classifier: one that passes `check`.
+        classifier: of this project or another.
         images: float32 array of shape (n, 28, 28), 0 to 1; n at least 2.
 
     Returns:
-        Where each image lies.
+        Where each image lies; None where no dense layer of the model itself comes last.
     """
-    model = classifier.keras_model
-    hidden_model = keras.Model(model.inputs[0], model.get_layer("logits").input)
-    hidden = hidden_model.predict(images, batch_size=BATCH_SIZE, verbose=0)
+    model, adaptation = classifier.keras_model, classifier.adaptation
+    last = [layer for layer in model.layers if layer.weights][-1:]
+    if not last or not isinstance(last[0], keras.layers.Dense) or last[0].units != NUM_CLASSES:
+        return None
+    hidden_model = keras.Model(model.inputs[0], last[0].input)
+    inputs = adaptation.prepare(images) if adaptation else images
+    hidden = hidden_model.predict(inputs, batch_size=BATCH_SIZE, verbose=0).reshape(len(images), -1)
     components = PCA(2)
     places = components.fit_transform(hidden)
     explained = float(components.explained_variance_ratio_.sum())
@@ -327,6 +336,7 @@ def format_page(report: Report, paths: Mapping[str, Path]) -> str:
         num_corruptions=len(CORRUPTIONS),
         num_sets=robustness.NUM_SETS,
         training=describe_training(report.classifier.metadata),
+        adaptation=report.classifier.adaptation,
         headings={key: SECTIONS[key] for key in paths},
         figures={key: _embed_figure(path) for key, path in paths.items()},
     )

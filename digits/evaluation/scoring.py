@@ -11,7 +11,10 @@ import numpy as np
 
 from digits.evaluation import figures, metrics
 from digits.evaluation.metrics import Scores
+from digits.mnist import IMAGE_SHAPE
 from digits.networks import Classifier, mean_probabilities
+
+NUM_PIXELS = IMAGE_SHAPE[0] * IMAGE_SHAPE[1]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -108,9 +111,11 @@ def first_layer(classifier: Classifier) -> np.ndarray | None:
         classifier: run by Keras.
 
     Returns:
-        float32 array of shape (784, units); None if the network has no layer `hidden_1`.
+        float32 array of shape (784, units); None if the first layer with weights of its own is not
+        dense, as is a convolution.
     """
-    model = classifier.keras_model
-    if "hidden_1" not in [layer.name for layer in model.layers]:
-        return None
-    return model.get_layer("hidden_1").get_weights()[0]
+    from digits.networks import heads  # which loads Keras
+
+    layers = heads.list_layers(classifier.keras_model.layers)
+    kernels = [layer.get_weights()[0] for layer in layers if hasattr(layer, "kernel")]
+    return kernels[0] if kernels and kernels[0].shape[:-1] == (NUM_PIXELS,) else None

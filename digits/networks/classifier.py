@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,6 +15,7 @@ from digits.networks import onnx_engine, storage
 
 if TYPE_CHECKING:
     from digits.keras_quietly import keras
+    from digits.networks.adapter import Adaptation
 
 BATCH_SIZE = 500  # images computed at once, which bounds the memory they take
 DEFAULT_THRESHOLD = 0.8  # where a classifier's own threshold is not known
@@ -55,6 +56,11 @@ class Classifier:
     def temperature(self) -> float | None:
         """What its logits were divided by after training; None if that is not known."""
         return self.metadata.get("temperature")
+
+    @property
+    def adaptation(self) -> Adaptation | None:
+        """How a model of another project is used; None for those of this project."""
+        return getattr(self.engine, "adaptation", None)
 
     @functools.cached_property
     def keras_model(self) -> keras.Model:
@@ -102,7 +108,7 @@ class Classifier:
         if "normalize" not in names or names[-2:] != ["logits", "probabilities"]:
             raise ValueError(
                 f"{self.path} has the layers {', '.join(names)[:100]}, expected normalize first "
-                "and logits and probabilities last: train it again with python train.py"
+                "and logits and probabilities last: train one with python train.py"
             )
 
     def _compute(self, images: np.ndarray) -> np.ndarray:
@@ -111,11 +117,18 @@ class Classifier:
         return np.concatenate(parts or [np.zeros((0, NUM_CLASSES), np.float32)])
 
 
-def load_classifier(path: str | Path | None = None, num_threads: int | None = None) -> Classifier:
-    """Load a trained classifier.
+def load_classifier(
+    path: str | Path | None = None,
+    load_images: Callable[[], tuple[np.ndarray, np.ndarray]] | None = None,
+    num_threads: int | None = None,
+) -> Classifier:
+    """Load a trained classifier, of this project or any of the usual kinds (see `adapter`).
 
     Args:
         path: a `.keras` file; None for the cnn: the user's own, else the released one.
+        load_images: gives labelled images, by which it is found what a model of another project
+            takes: `(images, labels)`, float32 of shape (n, 28, 28), 0 to 1, and integers of shape
+            (n,). It is called for such models only.
         num_threads: threads with which ONNX Runtime computes one call; None for one a core. Keras
             chooses its own.
 
@@ -128,12 +141,19 @@ def load_classifier(path: str | Path | None = None, num_threads: int | None = No
         ValueError: it is damaged, wants to run code, or is not a classifier of digits.
     """
     path = storage.find_model("cnn") if path is None else Path(path)
-    engine: Engine | None = onnx_engine.load_copy(path, (NUM_CLASSES,), num_threads)
-    if engine is None:
-        from digits.networks.keras_engine import KerasEngine
-
-        engine = KerasEngine(storage.load_classifier_model(path))
+    copy = onnx_engine.load_copy(path, (NUM_CLASSES,), num_threads)
+    engine = _load_keras_engine(path, load_images) if copy is None else copy
     return Classifier(engine, path, storage.read_metadata(path))
+
+
+def _load_keras_engine(path, load_images) -> Engine:
+    model = storage.load_network(path, "train.py")
+    from digits.networks import adapter, keras_engine
+
+    if not adapter.is_own(model):
+        return adapter.adapt(model, path, load_images)
+    storage.check_classifier(model, path)
+    return keras_engine.KerasEngine(model)
 
 
 def mean_probabilities(

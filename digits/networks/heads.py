@@ -1,6 +1,6 @@
-"""Networks cut off at their logits: for losses, for distillation, and for calibration."""
+"""Networks cut off at their logits, for losses, distillation and calibration; lists of layers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -39,3 +39,13 @@ def scale_logits(model: keras.Model, temperature: float) -> None:
     """
     layer = model.get_layer("logits")
     layer.set_weights([weights / temperature for weights in layer.get_weights()])
+
+
+def list_layers(layers: Iterable[keras.layers.Layer]) -> Iterator[keras.layers.Layer]:
+    """List layers in order, those of models among them in their place."""
+    for layer in layers:
+        inner = getattr(layer, "layers", None)
+        if inner:
+            yield from list_layers(inner)
+        else:
+            yield layer

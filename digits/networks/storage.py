@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import json
+import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 OWN_MODELS = Path("saved_models")  # of whoever runs a command, in the folder where it is run
 RELEASED_MODELS = files.shipped("saved_models/released")
+# Keys that Keras added to the configurations of layers and initializers after 3.12: earlier
+# versions refuse a file that has them, though null says what they do anyway.
+NEW_KEYS = ("quantization_config", "input_axes", "output_axes")
 
 
 def save(model: keras.Model, path: str | Path, metadata: Mapping[str, Any]) -> list[Path]:
@@ -46,12 +51,35 @@ def save(model: keras.Model, path: str | Path, metadata: Mapping[str, Any]) -> l
     bare.set_weights(model.get_weights())
     with files.replacing(path) as temporary:
         bare.save(temporary)
+        drop_new_keys(temporary)
     metadata_path = path.with_suffix(".json")
     files.write_json(metadata_path, metadata)
     written = [path, metadata_path]
     if onnx_copy.can_convert():
         written.append(onnx_copy.write_copy(bare, path))
     return written
+
+
+def drop_new_keys(path: str | Path) -> None:
+    """Drop what keeps earlier versions of Keras 3 from loading a model, though it says nothing.
+
+    Args:
+        path: a `.keras` file, which is rewritten: weights and dates stay the same, to the byte.
+    """
+    with zipfile.ZipFile(path) as archive:
+        members = [(member, archive.read(member)) for member in archive.infolist()]
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, content in members:
+            if member.filename == "config.json":
+                content = json.dumps(_without_new_keys(json.loads(content))).encode()
+            archive.writestr(member, content)
+
+
+def _without_new_keys(value: Any) -> Any:
+    if isinstance(value, dict):
+        kept = {key: each for key, each in value.items() if each is not None or key not in NEW_KEYS}
+        return {key: _without_new_keys(each) for key, each in kept.items()}
+    return [_without_new_keys(each) for each in value] if isinstance(value, list) else value
 
 
 def package_versions() -> dict[str, str]:
@@ -140,24 +168,42 @@ def load_classifier_model(path: str | Path) -> keras.Model:
         FileNotFoundError: there is no such file.
         ValueError: it is damaged, wants to run code, or is not a classifier of digits.
     """
+    model = load_network(Path(path), "train.py")
+    check_classifier(model, path)
+    return model
+
+
+def check_classifier(model: keras.Model, path: str | Path) -> None:
+    """Check that a model maps images of shape (batch, 28, 28) to probabilities of the ten digits.
+
+    Args:
+        model: the model.
+        path: its file, for errors.
+
+    Raises:
+        ValueError: it does not.
+    """
     from digits.keras_quietly import keras
 
-    model = load_network(Path(path), "train.py")
-    inputs, outputs = _get_shapes(model)
+    inputs, outputs = get_shapes(model)
     if (inputs, outputs) != (IMAGE_SHAPE, (NUM_CLASSES,)):
         raise ValueError(
             f"{path} maps {inputs} to {outputs}, expected (28, 28) to (10,): "
             "it is not a digit classifier of this project"
         )
-    tried = np.random.default_rng(0).random((4, *IMAGE_SHAPE), np.float32)
-    tried[0] = 0
-    answers = keras.ops.convert_to_numpy(model(tried, training=False))
+    answers = keras.ops.convert_to_numpy(model(make_random_images(), training=False))
     if answers.min() < 0 or not np.allclose(answers.sum(axis=1), 1, atol=1e-2):
         raise ValueError(
             f"{path} has outputs from {answers.min():.3g} to {answers.max():.3g} that are no "
             "probabilities: its last layer must be a softmax"
         )
-    return model
+
+
+def make_random_images() -> np.ndarray:
+    """Make images to try a classifier with, float32 of shape (4, 28, 28); the first is blank."""
+    tried = np.random.default_rng(0).random((4, *IMAGE_SHAPE), np.float32)
+    tried[0] = 0
+    return tried
 
 
 def load_detector_model(path: str | Path) -> keras.Model:
@@ -166,10 +212,10 @@ def load_detector_model(path: str | Path) -> keras.Model:
     Returns:
         An uncompiled `keras.Model` as `detector_model.build_detector` builds.
     """
-    from digits.networks import detector_model  # which registers its layers too
+    from digits.networks import detector_model
 
     model = load_network(Path(path), "train_detector.py")
-    inputs, outputs = _get_shapes(model)
+    inputs, outputs = get_shapes(model)
     if (inputs, outputs) != ((None, None, 1), (None, None, detector_model.NUM_OUTPUTS)):
         raise ValueError(
             f"{path} maps {inputs} to {outputs}, expected a network that detects digits: "
@@ -194,6 +240,9 @@ def load_network(path: Path, script: str) -> keras.Model:
         raise FileNotFoundError(
             f"{path} {problem}: expected a .keras model; python {script} makes one"
         )
+    reason = files.explain_model_format(path)
+    if reason:
+        raise ValueError(f"{path} is no .keras file: {reason}")
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise ValueError(
             f"{path} is not a whole .keras file (truncated, or another format): "
@@ -205,21 +254,43 @@ def load_network(path: Path, script: str) -> keras.Model:
             "installed: pip install -r requirements.txt (or pip install '.[train]')"
         )
     from digits.keras_quietly import keras
+    from digits.networks import detector_model  # noqa: F401  it registers the detector's layers
 
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # a foreign or damaged file can make Keras raise nearly anything
-        reason = " ".join(str(error).split())[:200]
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        saved, installed = read_keras_version(path), str(keras.__version__)
+        if _version_key(saved) > _version_key(installed):
+            raise ValueError(
+                f"{path} was saved by Keras {saved}, which Keras {installed} cannot load "
+                f'({reason}): pip install "keras>={saved}", or save it again with Keras {installed}'
+            ) from None
         raise ValueError(
-            f"{path} cannot be loaded as a Keras model ({type(error).__name__}: {reason}): "
-            f"train again with python {script}"
+            f"{path} cannot be loaded as a Keras model ({reason}): expected a whole file with "
+            f"layers of Keras only, no Lambda and none of your own; python {script} makes one"
         ) from None
     if not all(np.isfinite(weights).all() for weights in model.get_weights()):
         raise ValueError(f"{path} has weights that are NaN or infinite: train it again")
     return model
 
 
-def _get_shapes(model: keras.Model) -> tuple[Sequence | str, Sequence | str]:
+def read_keras_version(path: str | Path) -> str:
+    """Read which version of Keras saved a model, such as "3.15.1"; "" where the file says none."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return str(json.loads(archive.read("metadata.json"))["keras_version"])[:20]
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error):
+        return ""
+
+
+def _version_key(version: str) -> list[int]:
+    """The leading numbers of a version, to compare by; none where it is no version."""
+    return [int(number) for number in re.findall(r"^\d+|(?<=\.)\d+", version)][:3]
+
+
+def get_shapes(model: keras.Model) -> tuple[Sequence | str, Sequence | str]:
+    """Get the shapes of one input and output of a model, or words where it has not one of each."""
     try:
         return tuple(model.input_shape[1:]), tuple(model.output_shape[1:])
     except (AttributeError, TypeError):  # several inputs or outputs, or never built

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from digits import cli, files
@@ -98,6 +99,7 @@ def read_files(
     ink: str | None = None,
     num_workers: int | None = None,
     resume: bool = False,
+    load_images: Callable[[], tuple[np.ndarray, np.ndarray]] | None = None,
 ) -> int:
     """Read photos, print what is on them and draw it.
 
@@ -117,6 +119,7 @@ def read_files(
         ink: the only one that is read, "red", "blue" or "dark"; None for any.
         num_workers: photos that are read at once; None for as many as there are processor cores.
         resume: whether to go on with the CSV of an earlier run, and read what is not in it.
+        load_images: labelled images for a model of another project, as `load_classifier` takes.
 
     Returns:
         Exit status: 0, 1 if some photos or pages could not be read, 2 if none could.
@@ -139,7 +142,8 @@ def read_files(
     num_threads = choose_num_threads(num_cores, num_workers, len(paths))
     with cli.one_line_errors():
         reader = Reader(
-            load_detector(detector_path, num_threads), load_classifier(model_path, num_threads)
+            load_detector(detector_path, num_threads),
+            load_classifier(model_path, load_images, num_threads),
         )
     log = None
     with contextlib.ExitStack() as opened:
@@ -163,6 +167,8 @@ def read_files(
             list(pages.values()), results_file, table_file, len(pages) + len(errors) > 1
         )
     written += [csv_file] if csv_file else []
+    if pages and reader.classifier.adaptation:
+        print(reader.classifier.adaptation.format())
     if pages:
         print(
             f"Read with {reader.detector.path} and {reader.classifier.path}, "

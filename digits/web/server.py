@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -30,6 +31,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 7860,
     report: Callable[[str], object] = lambda message: None,
+    root_path: str = "",
 ) -> None:
     """Load the networks and serve the page until Ctrl-C or SIGTERM.
 
@@ -41,6 +43,7 @@ def serve(
         port: 1 to 65535.
         report: called with each message: that loading begins, which models are used, and the
             page's URL once it can be opened.
+        root_path: path or URL at which a proxy serves the page; "" for the root.
 
     Raises:
         ImportError: Gradio is not installed, or lacks the function that the page replaces.
@@ -62,7 +65,8 @@ def serve(
         reader, classifiers = load_networks()
         paths = [reader.detector.path, *(network.path for network in classifiers.values())]
         report(f"Reading with {', '.join(map(str, paths))}")
-        _serve_until_interrupted(host, port, reader, classifiers, stored, is_private, report)
+        hosts = list_hosts(host, root_path) if is_private else None
+        _serve_until_interrupted(host, port, root_path, reader, classifiers, stored, hosts, report)
 
 
 def check_installed() -> None:
@@ -92,6 +96,22 @@ def is_loopback(host: str) -> bool:
         raise ValueError(f"received --host {host!r}, expected an address of this machine")
     addresses = [str(row[4][0]).split("%")[0] for row in found]
     return all(ipaddress.ip_address(address).is_loopback for address in addresses)
+
+
+def list_hosts(host: str, root_path: str) -> list[str]:
+    """List the names that a page of this machine alone may be called by, without a port.
+
+    Args:
+        host: name or number of its address.
+        root_path: path or URL at which a proxy serves it, under the proxy's own name.
+    """
+    proxy = urlsplit(root_path).hostname
+    names = [*LOOPBACK_NAMES, _name_in_url(host)]
+    return [*names, _name_in_url(proxy)] if proxy else names
+
+
+def _name_in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def check_free(host: str, port: int) -> None:
@@ -197,20 +217,21 @@ def load_networks() -> tuple[Reader, dict[str, Classifier]]:
 def _serve_until_interrupted(
     host: str,
     port: int,
+    root_path: str,
     reader: Reader,
     classifiers: dict[str, Classifier],
     stored: Path,
-    is_private: bool,
+    hosts: list[str] | None,
     report: Callable[[str], object],
 ) -> None:
     from digits.web import middleware, ui
 
-    name = f"[{host}]" if ":" in host else host  # as a URL has it
-    hosts = [*LOOPBACK_NAMES, name] if is_private else None
+    name = _name_in_url(host)
     blocks = ui.build(reader, classifiers, stored)
     blocks.launch(
         server_name=name,
         server_port=port,
+        root_path=root_path,
         share=False,
         ssr_mode=False,
         quiet=True,

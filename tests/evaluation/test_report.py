@@ -124,16 +124,48 @@ def test_too_few_images_and_folders_that_cannot_be_written_are_errors(
     assert done.returncode == 2 and "--report" in done.stderr
 
 
-def test_a_network_of_another_project_is_an_error_before_anything_is_measured(
-    run_main, tiny_data, tmp_path
-):
+@pytest.fixture
+def few_corruptions(monkeypatch):
+    """One kind of corruption, which leaves most of a report's time out."""
+    from digits.evaluation import corruptions, robustness
+
+    kinds = {"blur": robustness.CORRUPTIONS["blur"]}
+    for module in (corruptions, robustness):
+        monkeypatch.setattr(module, "CORRUPTIONS", kinds)
+    monkeypatch.setattr(robustness, "NUM_SETS", len(kinds["blur"].amounts))
+
+
+def test_a_model_of_another_project_has_a_report(run_main, tiny_data, tmp_path, few_corruptions):
+    """It takes 784 numbers and gives logits; its first layer is dense and so is its last."""
     from digits.keras_quietly import keras
 
-    layers = [keras.layers.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10)]
-    keras.Sequential([*layers, keras.layers.Softmax()]).save(tmp_path / "f.keras")
+    layers = [keras.layers.Input((784,)), keras.layers.Dense(12, "relu", name="my_hidden")]
+    keras.Sequential([*layers, keras.layers.Dense(10)]).save(tmp_path / "f.keras")
     done = run_main("evaluate.py", "--report", "--data", tiny_data, "--model-path", "f.keras")
-    assert done.returncode == 2 and done.stdout == ""
-    assert "f.keras has the layers flatten" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("f.keras: input (784,) of 0-1, outputs logits; adapted (")
+    text = (tmp_path / "plots" / "f_report.html").read_text()
+    assert all(f'id="{key}"' in text for key in FIGURES)
+    assert "The last hidden layer has 12 units" in text
+    assert "f.keras: input (784,) of 0-1, outputs logits; adapted" in text.partition("<footer>")[2]
+
+
+def test_a_model_without_a_last_hidden_layer_has_a_report_without_it(tmp_path, few_corruptions):
+    from digits.evaluation import scoring
+    from digits.keras_quietly import keras
+    from digits.networks import load_classifier
+
+    image = keras.layers.Input((28, 28, 1))
+    maps = keras.layers.Conv2D(10, 3)(image)
+    network = keras.Model(image, keras.layers.GlobalAveragePooling2D()(maps))
+    network.save(tmp_path / "f.keras")
+    classifier = load_classifier(tmp_path / "f.keras")
+    images = np.random.default_rng(0).random((20, 28, 28), np.float32)
+    made = report.make_report(classifier, [], images, np.arange(20) % 10)
+    assert "The report shows no activations of the last hidden layer: " in made.format()
+    assert {"embedding", "weights"} & made._figure_writers().keys() == set()
+    assert "<footer>" in report.format_page(made, {})
+    assert scoring.first_layer(classifier) is None
 
 
 @pytest.mark.parametrize("metadata", [{"command": "x"}, {"command": "x", "versions": [1]}, {}])

@@ -30,6 +30,29 @@ def test_a_saved_model_comes_back_the_same_with_its_metadata(tmp_path):
     assert metadata["versions"]["keras"] == keras.__version__
 
 
+@pytest.mark.parametrize("name", ["saved", *mnist.NETWORKS, "detector"])
+def test_files_have_no_keys_that_earlier_versions_of_keras_refuse(dense_path, name):
+    """With them, 3.0 to 3.12 load no file; where they are not null, they say something."""
+    path = dense_path if name == "saved" else storage.RELEASED_MODELS / f"{name}.keras"
+    with zipfile.ZipFile(path) as archive:
+        config = archive.read("config.json").decode()
+    assert not re.search(rf'"({"|".join(storage.NEW_KEYS)})": null', config)
+    assert '"kernel_regularizer": null' in config
+
+
+def test_new_keys_that_say_something_are_kept(tmp_path):
+    path = tmp_path / "model.keras"
+    config = {"layers": [{"quantization_config": {"mode": "int8"}, "input_axes": None}], "name": 1}
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+        archive.writestr("model.weights.h5", b"\x00weights")
+    storage.drop_new_keys(path)
+    with zipfile.ZipFile(path) as archive:
+        assert archive.read("model.weights.h5") == b"\x00weights"
+        kept = json.loads(archive.read("config.json"))
+    assert kept == {"layers": [{"quantization_config": {"mode": "int8"}}], "name": 1}
+
+
 def test_the_saved_file_leaves_the_optimizer_out(tmp_path):
     network = models.build_dense()
     network.compile("adam", "sparse_categorical_crossentropy")

@@ -229,7 +229,8 @@ def test_settings_of_the_environment_do_not_open_the_page_and_files_are_gone_aft
         "HTTP_PROXY": "http://127.0.0.1:9",
         "http_proxy": "http://127.0.0.1:9",
     }
-    with serving(tmp_path, "--host", "::1", **environment) as (process, url, log):
+    flags = ("--host", "::1", "--root-path", "")  # come before the environment
+    with serving(tmp_path, *flags, **environment) as (process, url, log):
         assert url.startswith("http://[::1]:")
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         assert opener.open(url).status == 200
@@ -255,6 +256,7 @@ def test_settings_of_the_environment_do_not_open_the_page_and_files_are_gone_aft
         (["--port", "x"], "expected a whole number from 1 to 65535"),
         (["--host", "nowhere.invalid"], "expected an address of this machine"),
         (["--host", ""], "expected an address of this machine"),
+        (["--root-path", "digits"], "expected a path such as /digits or a URL"),
         (["--host", "192.0.2.1"], "cannot listen on 192.0.2.1"),
     ],
 )
@@ -333,6 +335,60 @@ def test_letting_others_in_is_warned_of(run_main):
         taken.listen()
         result = run_main("app.py", "--host", "0.0.0.0", "--port", taken.getsockname()[1])
     assert "warning: anyone who can reach 0.0.0.0" in result.stderr and result.returncode == 2
+
+
+def test_variables_of_gradio_are_taken_as_flags_are(run_main, monkeypatch):
+    monkeypatch.setenv("GRADIO_ROOT_PATH", "https://example.org/digits/")
+    with socket.socket() as taken:  # so that it ends at once
+        taken.bind(("0.0.0.0", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        monkeypatch.setenv("GRADIO_SERVER_NAME", "0.0.0.0")
+        monkeypatch.setenv("GRADIO_SERVER_PORT", port)
+        result = run_main("app.py")
+    assert result.returncode == 2
+    host, proxy, error = result.stderr.splitlines()
+    assert host.startswith(f"warning: anyone who can reach 0.0.0.0 port {port} can use")
+    assert proxy.startswith("warning: anyone who can reach https://example.org/digits on the proxy")
+    assert error.startswith(f"error: cannot listen on 0.0.0.0 port {port}")
+
+    args = command.parse_args(["--host", "localhost", "--port", "80", "--root-path", "/d"])
+    assert (args.host, args.port, args.root_path) == ("localhost", 80, "/d")
+    for name, value, expected in (
+        ("GRADIO_SERVER_PORT", "http", "GRADIO_SERVER_PORT"),
+        ("GRADIO_ROOT_PATH", "digits", "GRADIO_ROOT_PATH"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setenv(name, value)
+            result = run_main("app.py")
+        assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+        assert expected in result.stderr
+    for name in ("GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_ROOT_PATH"):
+        monkeypatch.setenv(name, "")  # as if it were not set
+    args = command.parse_args([])
+    assert (args.host, args.port, args.root_path) == ("127.0.0.1", 7860, "")
+
+
+def test_a_proxy_is_let_in_under_its_own_name_only():
+    own = [*server.LOOPBACK_NAMES, "[::1]"]
+    assert server.list_hosts("::1", "") == server.list_hosts("::1", "/digits") == own
+    assert server.list_hosts("::1", "https://example.org:8443/d") == [*own, "example.org"]
+
+
+@pytest.mark.slow
+def test_the_page_knows_where_a_proxy_serves_it(tmp_path):
+    variables = {"GRADIO_ROOT_PATH": "https://example.org/digits"}
+    with serving(tmp_path, **variables) as (_, _, log):
+        address = re.search(r"Open (http://\S+) in", log.read_text())[1]
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        for host, status in (("example.org", 200), ("127.0.0.1", 200), ("example.com", 400)):
+            request = urllib.request.Request(f"{address}/config", headers={"Host": host})
+            try:
+                answer = opener.open(request)
+                assert json.load(answer)["root"] == "https://example.org/digits"
+            except urllib.error.HTTPError as error:
+                answer = error
+            assert answer.status == status
 
 
 def test_an_unusable_model_is_an_error(run_main, tmp_path, monkeypatch):
