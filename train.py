@@ -25,6 +25,23 @@ if TYPE_CHECKING:
     from digits.training.distillation import Teacher
 
 
+# The fields of a recipe that flags of the same names change, and what of `--augment` some need.
+RECIPE_FLAGS = (
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "weight_decay",
+    "warp_strength",
+    "unmodified_share",
+    "degraded_share",
+)
+AUGMENTED = {
+    "warp_strength": ("warp", "degrade"),
+    "unmodified_share": ("warp", "degrade"),
+    "degraded_share": ("degrade",),
+}
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
     """Images, uint8 of shape (n, 28, 28), and labels, integers 0-9; `sha256` is of all of them."""
@@ -71,7 +88,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Parse the command line; epochs, batch size and learning rate are None by default."""
+    """Parse the command line; the flags that change the recipe are None by default."""
     parser = cli.Parser("Train a network on MNIST's training images.")
     cli.add_model_flags(parser)
     cli.add_data_flag(parser)
@@ -116,15 +133,43 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "devices, which brings no speed (default: %(default)s)",
     )
     parser.add_argument(
+        "--weight-decay",
+        type=cli.number(0),
+        help="share of each weight that is subtracted per step, times the learning rate; 0 for "
+        f"none ({_defaults('weight_decay')})",
+    )
+    parser.add_argument(
+        "--warp-strength",
+        type=cli.positive_number,
+        help=f"multiplies the ranges of the warps ({_defaults('warp_strength')})",
+    )
+    parser.add_argument(
+        "--unmodified-share",
+        type=cli.number(0, 1),
+        help=f"share of the warps that are left out ({_defaults('unmodified_share')})",
+    )
+    parser.add_argument(
+        "--degraded-share",
+        type=cli.number(0, 1),
+        help=f"share of the warped images that are degraded too ({_defaults('degraded_share')})",
+    )
+    parser.add_argument(
         "--resume",
         action="store_true",
         help="continue an interrupted training, given the same flags (default: start anew)",
     )
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    for name, kinds in AUGMENTED.items():
+        if getattr(args, name) is not None and args.augment not in kinds:
+            parser.error(
+                f"received --{name.replace('_', '-')} with --augment {args.augment}, expected "
+                f"--augment {' or '.join(kinds)}"
+            )
+    return args
 
 
 def _defaults(field: str) -> str:
-    values = [f"{name} {getattr(recipe, field)}" for name, recipe in RECIPES.items()]
+    values = [f"{name} {getattr(recipe, field) or 0}" for name, recipe in RECIPES.items()]
     return (
         f"default: {', '.join(values)}; without warps or with a teacher see "
         "digits/training/recipes.py"
@@ -134,8 +179,10 @@ def _defaults(field: str) -> str:
 def make_recipe(args: argparse.Namespace) -> Recipe:
     """Choose the network's recipe, with the changes that flags ask for."""
     recipe = choose_recipe(args.model, args.augment, bool(args.teacher))
-    given = {name: getattr(args, name) for name in ("epochs", "batch_size", "learning_rate")}
+    given = {name: getattr(args, name) for name in RECIPE_FLAGS}
     changes = {name: value for name, value in given.items() if value is not None}
+    if not changes.get("weight_decay", True):
+        changes["weight_decay"] = None
     return dataclasses.replace(recipe, **changes)
 
 
@@ -206,12 +253,12 @@ def describe(
     from digits.keras_quietly import keras
     from digits.networks import storage
 
-    fields = ("epochs", "batch_size", "learning_rate", "warp_strength", "degraded_share")
+    arguments = {name: getattr(recipe, name) for name in RECIPE_FLAGS}
     return {
         "model": args.model,
         "seed": args.seed,
         "devices": args.devices,
-        "arguments": {"augment": args.augment} | {name: getattr(recipe, name) for name in fields},
+        "arguments": {"augment": args.augment} | arguments,
         "layers": [layer.name for layer in network.layers],
         "teacher": teacher and {"sha256": teacher.sha256, "dtype_policy": teacher.dtype_policy},
         "dtype_policy": keras.config.dtype_policy().name,

@@ -117,6 +117,22 @@ def positive_number(text: str) -> float:
     return number
 
 
+def number(minimum: float, maximum: float = math.inf) -> Callable[[str], float]:
+    """Make an argparse type for finite numbers from `minimum` to `maximum`."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (minimum <= value <= maximum and math.isfinite(value)):
+            expected = f"from {minimum} to {maximum}" if maximum < math.inf else f">= {minimum}"
+            raise argparse.ArgumentTypeError(f"received {text!r}, expected a number {expected}")
+        return value
+
+    return parse
+
+
 def file_name(*suffixes: str) -> Callable[[str], Path]:
     """Make an argparse type for names of files that end in one of `suffixes`, such as ".keras"."""
 

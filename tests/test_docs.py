@@ -47,9 +47,12 @@ def list_commands():
         code += [" ".join(words.split()) for words in re.findall(r"`([^`]+)`", prose)]
         for line in "\n".join(code).replace("\\\n", " ").split("\n"):
             for command in re.split(r"&&|;|\bdo\b", line):
-                match = re.search(r"(?:python (-m )?|^)([\w.]+\.py|benchmarks\.\w+)\b(.*)", command)
+                match = re.search(
+                    r"(?:python (-m )?|^)([\w./]+\.py|benchmarks\.\w+)\b(.*)", command
+                )
                 if match:
-                    commands.append((page, match[2], match[3]))
+                    name = re.sub(r"benchmarks/(\w+)\.py", r"benchmarks.\1", match[2])
+                    commands.append((page, name, match[3]))
     return commands
 
 

@@ -1,6 +1,7 @@
 """train.py as a user runs it."""
 
 import csv
+import dataclasses
 import hashlib
 import json
 import signal
@@ -13,6 +14,7 @@ import pytest
 
 import train
 from digits.networks import storage
+from digits.training import RECIPES
 from tests.conftest import ROOT
 
 QUICK = ("--epochs", 2, "--batch-size", 32)
@@ -76,7 +78,9 @@ def test_degraded_images_are_trained_on_and_shown(run_train, tiny_data, tmp_path
             "epochs": 2,
             "batch_size": 32,
             "learning_rate": 4e-3,
+            "weight_decay": None,
             "warp_strength": 1.0,
+            "unmodified_share": 0.0,
             "degraded_share": 0.25 * (kind == "degrade"),
         }
         weights.add(metadata["val_loss"])
@@ -106,6 +110,11 @@ def test_the_convolutional_networks_train_and_teach(run_train, tiny_data, tmp_pa
         (["--batch-size", "many"], "received 'many'"),
         (["--learning-rate", "nan"], "expected a number above 0"),
         (["--seed", "-5"], "received '-5'"),
+        (["--weight-decay", "-1"], "received '-1', expected a number >= 0"),
+        (["--weight-decay", "inf"], "expected a number >= 0"),
+        (["--unmodified-share", "1.5"], "received '1.5', expected a number from 0 to 1"),
+        (["--degraded-share", ".5"], "--augment warp, expected --augment degrade"),
+        (["--warp-strength", "2", "--augment", "none"], "expected --augment warp or degrade"),
         (["--augment", "spoil"], "invalid choice: 'spoil'"),
         (["--model-path", "m.h5"], "ending in .keras"),
         (["--plots-dir", "/dev/null"], "cannot write to the folder /dev/null"),
@@ -128,6 +137,30 @@ def test_help_shows_every_default(run_main):
     for flag in ("--epochs", "--batch-size", "--learning-rate", "--seed", "--data", "--plots-dir"):
         _, _, after = text.partition(f"{flag} ")[2].partition(f"{flag} ")
         assert "(default:" in after.partition(" --")[0], flag
+
+
+def test_every_field_of_a_recipe_but_its_execution_has_a_flag():
+    words = {
+        "epochs": "7",
+        "batch_size": "32",
+        "learning_rate": "0.01",
+        "weight_decay": "0.25",
+        "warp_strength": "1.75",
+        "unmodified_share": "0.125",
+        "degraded_share": "1",
+    }
+    flags = [word for name in words for word in (f"--{name.replace('_', '-')}", words[name])]
+    recipe = train.make_recipe(train.parse_args(["--model", "cnn", "--augment", "degrade", *flags]))
+    changed = dataclasses.asdict(recipe)
+    assert changed.pop("execution") == dataclasses.asdict(RECIPES["cnn"].execution)
+    assert changed == {name: float(value) for name, value in words.items()}
+
+
+def test_no_weight_decay_can_be_asked_for():
+    args = ["--model", "cnn", "--augment", "degrade"]
+    assert train.make_recipe(train.parse_args(args)) == RECIPES["cnn"]
+    recipe = train.make_recipe(train.parse_args([*args, "--weight-decay", "0"]))
+    assert recipe == dataclasses.replace(RECIPES["cnn"], weight_decay=None)
 
 
 def written_at(path):
