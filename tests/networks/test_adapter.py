@@ -135,6 +135,8 @@ def test_inputs_that_are_bytes_are_0_to_255(tmp_path, labelled, hidden_weights):
     assert classifier.adaptation.max_pixel == 255
     images, labels = labelled
     assert classifier.adaptation.prepare(images).dtype == np.uint8
+    warped = np.full((1, 28, 28), 0.999, np.float32)  # 254.7, which is no whole number
+    assert (classifier.adaptation.prepare(warped) == 255).all()
     np.testing.assert_array_equal(classifier.adaptation.prepare(images), data.load_test()[0][:1000])
     assert (classifier.probabilities(images).argmax(axis=1) == labels).mean() > 0.8
 
