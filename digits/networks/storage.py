@@ -14,7 +14,7 @@ import numpy as np
 
 from digits import files
 from digits.mnist import IMAGE_SHAPE, NUM_CLASSES
-from digits.networks import onnx_copy
+from digits.networks import keras_file, onnx_copy
 
 if TYPE_CHECKING:
     from digits.keras_quietly import keras
@@ -51,7 +51,9 @@ def save(model: keras.Model, path: str | Path, metadata: Mapping[str, Any]) -> l
         bare.save(temporary)
         drop_new_keys(temporary)
     metadata_path = path.with_suffix(".json")
-    files.write_json(metadata_path, metadata)
+    # The digest says whose JSON it is: the program may be killed before it replaces an old one.
+    digest = onnx_copy.digest(path)
+    files.write_json(metadata_path, {**metadata, onnx_copy.DIGEST_KEY: digest})
     written = [path, metadata_path]
     if onnx_copy.can_convert():
         written.append(onnx_copy.write_copy(bare, path))
@@ -93,13 +95,16 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
         path: the model's file.
 
     Returns:
-        What `save` was given; empty if there is no JSON or it is damaged. Numbers that are used
-        are left out where they make no sense: `temperature` is a float above 0, `threshold` above
-        0 and at most 1, `num_train` an integer above 0.
+        What `save` was given; empty if there is no JSON, it is damaged, or it says that it is
+        another file's. Numbers that are used are left out where they make no sense: `temperature`
+        is a float above 0, `threshold` above 0 and at most 1, `num_train` an integer above 0.
     """
     try:
         text = Path(path).with_suffix(".json").read_text(encoding="utf-8")
         metadata = dict(json.loads(text))
+        digest = metadata.pop(onnx_copy.DIGEST_KEY, None)
+        if digest is not None and digest != onnx_copy.digest(path):
+            return {}
     except (OSError, ValueError, TypeError):
         return {}
     for name, most in (("temperature", 100), ("threshold", 1), ("num_train", 1e9)):
@@ -192,9 +197,9 @@ def load_detector_model(path: str | Path) -> keras.Model:
     Returns:
         An uncompiled `keras.Model` as `detector_model.build_detector` builds.
     """
-    from digits.networks import detector_model  # which registers its layers too
-
     model = load_network(Path(path), "train_detector.py")
+    from digits.networks import detector_model
+
     inputs, outputs = _get_shapes(model)
     if (inputs, outputs) != ((None, None, 1), (None, None, detector_model.NUM_OUTPUTS)):
         raise ValueError(
@@ -233,7 +238,10 @@ def load_network(path: Path, script: str) -> keras.Model:
     from digits.keras_quietly import keras
 
     try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        with keras_file.checked_copy(path) as copy:  # before Keras, whose import takes seconds
+            from digits.networks import detector_model  # noqa: F401  # it registers its layers
+
+            model = keras.saving.load_model(copy, compile=False, safe_mode=True)
     except Exception as error:  # a foreign or damaged file can make Keras raise nearly anything
         reason = " ".join(str(error).split())[:200]
         raise ValueError(
