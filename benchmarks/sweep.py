@@ -287,7 +287,7 @@ def prepare(flags: Sequence[str], args: argparse.Namespace) -> Sweep:
     """Load the images, and set up TensorFlow; what is wrong with them ends the program here."""
     from digits.keras_quietly import tf
 
-    dataset = train.load_dataset(args.data)
+    dataset = train.load_dataset(args)
     train.build(args, train.make_recipe(args))  # loads the teacher
     tf.get_logger().setLevel("ERROR")  # it warns that each trial traces a function of its own
     train_set = tf.constant(dataset.x_train), tf.constant(dataset.y_train)

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import csv
+import functools
 import json
 import os
 import tempfile
@@ -75,6 +76,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_left_over(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield temporary
@@ -87,6 +89,37 @@ def replacing(path: str | Path) -> Iterator[Path]:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _remove_left_over(path: Path) -> None:
+    """Remove temporary files of `path` whose processes were killed before they could."""
+    start, end = f".{path.stem}.", path.suffix
+    for name in _list_hidden(path.parent):
+        process = name.removeprefix(start).removesuffix(end)
+        is_temporary = name == f"{start}{process}{end}" and process.isdecimal()
+        if is_temporary and not _is_running(int(process)):
+            with contextlib.suppress(OSError):
+                path.with_name(name).unlink()
+
+
+@functools.cache  # once, since a folder may have thousands of files
+def _list_hidden(folder: Path) -> list[str]:
+    try:
+        return [name for name in os.listdir(folder) if name.startswith(".")]
+    except OSError:
+        return []
+
+
+def _is_running(process: int) -> bool:
+    if os.name != "posix":  # where there is no asking without a signal
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def write_json(path: str | Path, content: Any) -> None:

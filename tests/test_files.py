@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -28,6 +31,19 @@ def test_a_write_replaces_the_file_and_makes_its_folders(tmp_path):
         assert json.load(old) == {"number": 1}  # a reader of the old file still has all of it
     assert json.loads(path.read_text()) == {"number": 2}
     assert [p.name for p in path.parent.iterdir()] == ["numbers.json"]
+
+
+def test_what_a_killed_program_left_is_removed_by_the_next_write(tmp_path):
+    """Only that of the same file, and not that of a program which still runs."""
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"],
+        capture_output=True, text=True).stdout.strip()  # fmt: skip
+    kept = [f".numbers.{os.getppid()}.json", f".others.{ended}.json", f".numbers.{ended}.csv",
+        ".numbers.x.json", f"numbers.{ended}.json", f".numbers.{9**30}.json"]  # fmt: skip
+    for name in [f".numbers.{ended}.json", *kept]:
+        (tmp_path / name).touch()
+    files.write_json(tmp_path / "numbers.json", {})
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"numbers.json", *kept[:-1]}
 
 
 def test_what_cannot_be_written_is_known_beforehand(tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from digits.networks import onnx_file
 from digits.networks.onnx_copy import DIGEST_KEY, digest
 
 
@@ -26,8 +27,10 @@ class OnnxEngine:
                 several threads at once are faster with few each.
 
         Raises:
-            ValueError: it is damaged or is no network.
+            ValueError: it is damaged, or is no network that `onnx_file` takes.
+            OSError: it cannot be read.
         """
+        content = onnx_file.read_checked(path)
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -35,7 +38,7 @@ class OnnxEngine:
         options.intra_op_num_threads = num_threads or 0  # 0: ONNX Runtime chooses
         try:
             self.session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
+                content, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime's classes of errors have no base of their own
             reason = " ".join(str(error).split())[:200]
@@ -70,6 +73,21 @@ def load_copy(
         engine = OnnxEngine(copy, num_threads)
         found = engine.session.get_modelmeta().custom_metadata_map.get(DIGEST_KEY)
         shape = tuple(engine.session.get_outputs()[0].shape[-len(output_shape) :])
-        return engine if found == digest(path) and shape == output_shape else None
+        fits = found == digest(path) and shape == output_shape
+        return engine if fits and _is_computed(engine) else None
     except (OSError, ValueError):
         return None
+
+
+def _is_computed(engine: OnnxEngine) -> bool:
+    """Whether a network gives finite numbers for blank inputs: shapes may not fit together."""
+    _, *sides = engine.session.get_inputs()[0].shape
+    for batch, unknown in ((1, 16), (2, 24)):  # pixels to a side of a page
+        shape = [batch, *(side if isinstance(side, int) else unknown for side in sides)]
+        try:
+            outputs = engine(np.zeros(shape))
+        except Exception:  # as above
+            return False
+        if len(outputs) != batch or not np.isfinite(outputs).all():
+            return False
+    return True

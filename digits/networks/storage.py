@@ -7,7 +7,6 @@ import importlib.util
 import json
 import re
 import zipfile
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ import numpy as np
 
 from digits import files
 from digits.mnist import IMAGE_SHAPE, NUM_CLASSES
-from digits.networks import onnx_copy
+from digits.networks import keras_file, onnx_copy
 
 if TYPE_CHECKING:
     from digits.keras_quietly import keras
@@ -53,7 +52,9 @@ def save(model: keras.Model, path: str | Path, metadata: Mapping[str, Any]) -> l
         bare.save(temporary)
         drop_new_keys(temporary)
     metadata_path = path.with_suffix(".json")
-    files.write_json(metadata_path, metadata)
+    # The digest says whose JSON it is: the program may be killed before it replaces an old one.
+    digest = onnx_copy.digest(path)
+    files.write_json(metadata_path, {**metadata, onnx_copy.DIGEST_KEY: digest})
     written = [path, metadata_path]
     if onnx_copy.can_convert():
         written.append(onnx_copy.write_copy(bare, path))
@@ -95,13 +96,16 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
         path: the model's file.
 
     Returns:
-        What `save` was given; empty if there is no JSON or it is damaged. Numbers that are used
-        are left out where they make no sense: `temperature` is a float above 0, `threshold` above
-        0 and at most 1, `num_train` an integer above 0.
+        What `save` was given; empty if there is no JSON, it is damaged, or it says that it is
+        another file's. Numbers that are used are left out where they make no sense: `temperature`
+        is a float above 0, `threshold` above 0 and at most 1, `num_train` an integer above 0.
     """
     try:
         text = Path(path).with_suffix(".json").read_text(encoding="utf-8")
         metadata = dict(json.loads(text))
+        digest = metadata.pop(onnx_copy.DIGEST_KEY, None)
+        if digest is not None and digest != onnx_copy.digest(path):
+            return {}
     except (OSError, ValueError, TypeError):
         return {}
     for name, most in (("temperature", 100), ("threshold", 1), ("num_train", 1e9)):
@@ -212,9 +216,9 @@ def load_detector_model(path: str | Path) -> keras.Model:
     Returns:
         An uncompiled `keras.Model` as `detector_model.build_detector` builds.
     """
+    model = load_network(Path(path), "train_detector.py")
     from digits.networks import detector_model
 
-    model = load_network(Path(path), "train_detector.py")
     inputs, outputs = get_shapes(model)
     if (inputs, outputs) != ((None, None, 1), (None, None, detector_model.NUM_OUTPUTS)):
         raise ValueError(
@@ -254,13 +258,15 @@ def load_network(path: Path, script: str) -> keras.Model:
             "installed: pip install -r requirements.txt (or pip install '.[train]')"
         )
     from digits.keras_quietly import keras
-    from digits.networks import detector_model  # noqa: F401  it registers the detector's layers
 
     try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        with keras_file.checked_copy(path) as copy:  # before Keras, whose import takes seconds
+            from digits.networks import detector_model  # noqa: F401  # it registers its layers
+
+            model = keras.saving.load_model(copy, compile=False, safe_mode=True)
     except Exception as error:  # a foreign or damaged file can make Keras raise nearly anything
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        saved, installed = read_keras_version(path), str(keras.__version__)
+        saved, installed = read_keras_version(path), importlib.metadata.version("keras")
         if _version_key(saved) > _version_key(installed):
             raise ValueError(
                 f"{path} was saved by Keras {saved}, which Keras {installed} cannot load "
@@ -277,11 +283,7 @@ def load_network(path: Path, script: str) -> keras.Model:
 
 def read_keras_version(path: str | Path) -> str:
     """Read which version of Keras saved a model, such as "3.15.1"; "" where the file says none."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return str(json.loads(archive.read("metadata.json"))["keras_version"])[:20]
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error):
-        return ""
+    return keras_file.read_version(path)
 
 
 def _version_key(version: str) -> list[int]:

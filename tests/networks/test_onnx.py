@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from digits import mnist
@@ -83,6 +84,26 @@ def test_a_detector_is_no_copy_of_a_classifier_though_the_digest_fits(tiny):
     foreign = onnx.load(storage.RELEASED_MODELS / "detector.onnx")
     foreign.metadata_props[0].value = onnx_copy.digest(tiny)
     onnx.save(foreign, tiny.with_suffix(".onnx"))
+    assert isinstance(load_classifier(tiny).engine, KerasEngine)
+
+
+def test_a_copy_that_cannot_be_computed_is_not_used(tiny):
+    """ONNX Runtime loads what does not fit together, and fails when it is run."""
+    import onnx
+
+    copy = tiny.with_suffix(".onnx")
+    network = onnx.load(copy)
+    convolution = [node for node in network.graph.node if node.op_type == "Conv"][3]
+    weights, bias = convolution.input[1:3]
+    convolution.input[1] = bias
+    onnx.save(network, copy)
+    OnnxEngine(copy)
+    assert isinstance(load_classifier(tiny).engine, KerasEngine)
+    convolution.input[1] = weights
+    for constant in network.graph.initializer:
+        if constant.name == bias:
+            constant.raw_data = np.full(constant.dims, np.nan, np.float32).tobytes()
+    onnx.save(network, copy)
     assert isinstance(load_classifier(tiny).engine, KerasEngine)
 
 

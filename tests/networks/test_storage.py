@@ -190,6 +190,15 @@ def test_what_makes_no_sense_in_a_models_json_is_left_out(tmp_path, text, expect
     assert set(storage.read_metadata(tmp_path / "m.keras")) == expected
 
 
+def test_the_metadata_of_another_file_are_not_used(tmp_path):
+    """As where a program is killed after it replaced a model, and before its JSON."""
+    path = tmp_path / "own.keras"
+    storage.save(models.build_dense(), path, {"temperature": 2.0, "seed": 1})
+    assert storage.read_metadata(path) == {"temperature": 2.0, "seed": 1}
+    path.write_bytes((storage.RELEASED_MODELS / "dense.keras").read_bytes())
+    assert storage.read_metadata(path) == {}
+
+
 @pytest.mark.parametrize("name", mnist.NETWORKS)
 def test_a_released_model_is_whole_and_as_good_as_its_json_and_the_documentation_say(name):
     path = storage.RELEASED_MODELS / f"{name}.keras"
