@@ -9,6 +9,7 @@ not looked at; this takes a few milliseconds and no package.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -75,7 +76,8 @@ def read_checked(path: str | Path) -> bytes:
         OSError: it cannot be read.
     """
     with open(path, "rb") as file:
-        content = file.read(MAX_BYTES + 1)
+        # Python reserves memory for as many bytes as are asked for.
+        content = file.read(min(os.fstat(file.fileno()).st_size, MAX_BYTES) + 1)
     try:
         if len(content) > MAX_BYTES:
             raise Refused(f"received more than {MAX_BYTES:,} bytes, expected at most so many")
