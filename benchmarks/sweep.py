@@ -288,7 +288,8 @@ def prepare(flags: Sequence[str], args: argparse.Namespace) -> Sweep:
     from digits.keras_quietly import tf
 
     dataset = train.load_dataset(args)
-    train.build(args, train.make_recipe(args))  # loads the teacher
+    with train.set_up(args, train.make_recipe(args)).scope():
+        train.build(args)  # loads the teacher
     tf.get_logger().setLevel("ERROR")  # it warns that each trial traces a function of its own
     train_set = tf.constant(dataset.x_train), tf.constant(dataset.y_train)
     return Sweep(flags, args, train_set, (dataset.x_val, dataset.y_val))
@@ -349,7 +350,7 @@ def train_trial(trial: optuna.Trial, sweep: Sweep) -> float:
     recipe = train.make_recipe(args)
     steps_per_epoch = recipe.steps_per_epoch(len(sweep.train_set[0]))
     keras.utils.clear_session()  # of the trial before
-    network, teacher = train.build(args, recipe)
+    strategy = train.set_up(args, recipe)
     progress = tqdm(
         total=recipe.epochs * steps_per_epoch,
         desc=f"Trial {trial.number}",
@@ -367,7 +368,8 @@ def train_trial(trial: optuna.Trial, sweep: Sweep) -> float:
                 raise optuna.TrialPruned
 
     try:
-        with progress, tempfile.TemporaryDirectory() as folder:
+        with progress, strategy.scope(), tempfile.TemporaryDirectory() as folder:
+            network, teacher = train.build(args)
             history = trainer.fit(
                 network,
                 sweep.train_set,
