@@ -476,6 +476,14 @@ assert not {{"keras", "tensorflow"}} & sys.modules.keys()
     assert done.stdout.count("the size 2000000000, expected") == 2
 
 
+def test_a_model_that_loads_but_cannot_be_computed_is_refused(tmp_path, parts):
+    config = copy.deepcopy(parts[0])
+    change(-1, axis=42)(config["config"]["layers"])
+    path = write(tmp_path / "own.keras", config, parts[1])
+    with pytest.raises(ValueError, match="own.keras cannot be computed"):
+        storage.load_classifier_model(path)
+
+
 def build_models():
     """Models of the usual kinds, by name."""
     from digits.keras_quietly import keras
