@@ -480,7 +480,7 @@ def test_a_model_that_loads_but_cannot_be_computed_is_refused(tmp_path, parts):
     config = copy.deepcopy(parts[0])
     change(-1, axis=42)(config["config"]["layers"])
     path = write(tmp_path / "own.keras", config, parts[1])
-    with pytest.raises(ValueError, match="own.keras cannot be computed"):
+    with pytest.raises(ValueError, match=r"own\.keras cannot be computed"):
         storage.load_classifier_model(path)
 
 
