@@ -266,39 +266,10 @@ def main(argv: list[str] | None = None) -> int | None:
         predict_images(args)
         return None
 
-    from digits.networks import find_model
     from digits.reading import command
+    from digits.scale.command import read_archive
 
-    with cli.one_line_errors():
-        model_path = find_model(args.model, args.model_path)
-    if args.scheduler:
-        from digits.scale.command import read_archive
-
-        return read_archive(
-            args.photos,
-            args.scheduler,
-            args.csv,
-            args.detector_path,
-            model_path,
-            args.turn,
-            args.region,
-            args.ink,
-        )
-    return command.read_files(
-        args.photos,
-        detector_path=args.detector_path,
-        model_path=model_path,
-        plots_dir=args.plots_dir,
-        results_file=args.results_file,
-        csv_file=args.csv,
-        turn=args.turn,
-        table_file=args.table,
-        region=args.region,
-        ink=args.ink,
-        num_workers=args.workers,
-        resume=args.resume,
-        load_images=lambda: load_normalized_test(args),
-    )
+    return command.read_inputs(args, args.photos, read_archive, lambda: load_normalized_test(args))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import sys
@@ -29,13 +30,12 @@ from digits.reading.results import Page, printable
 MAX_SKIPPED_NAMES = 5  # that are printed of a folder
 
 
-def main(argv: Sequence[str] | None = None, read_archive: Callable[..., int] | None = None) -> int:
+def main(argv: Sequence[str], read_archive: Callable[..., int]) -> int:
     """Run `digits read`.
 
     Args:
-        argv: words of the command line after `digits read`; None for those of the process.
-        read_archive: `digits.scale.command.read_archive`, for `--scheduler`; None without it. This
-            package imports no other that reads with it.
+        argv: words of the command line after `digits read`.
+        read_archive: as `read_inputs` takes.
 
     Returns:
         Exit status, as `read_files` returns.
@@ -55,34 +55,54 @@ def main(argv: Sequence[str] | None = None, read_archive: Callable[..., int] | N
     if not all(args.inputs):
         parser.error("received an empty name, expected a photo's: is a variable not set?")
     cli.check_photo_flags(parser, args)
+    return read_inputs(args, args.inputs, read_archive)
+
+
+def read_inputs(
+    args: argparse.Namespace,
+    inputs: Sequence[str],
+    read_archive: Callable[..., int],
+    load_images: Callable[[], tuple[np.ndarray, np.ndarray]] | None = None,
+) -> int:
+    """Read photos as the flags of `cli.add_photo_flags` say, here or on a cluster.
+
+    Args:
+        args: the parsed flags.
+        inputs: names of photos and of folders of photos, also with wildcards.
+        read_archive: `digits.scale.command.read_archive`, for `--scheduler`. This package imports
+            no other that reads with it.
+        load_images: labelled images for a model of another project, as `load_classifier` takes.
+
+    Returns:
+        Exit status, as `read_files` returns.
+    """
     with cli.one_line_errors():
         model_path = find_model(args.model, args.model_path)
     if args.scheduler:
-        if read_archive is None:
-            parser.error("received --scheduler, expected it after digits read or predict.py only")
         return read_archive(
-            args.inputs,
+            inputs,
             args.scheduler,
             args.csv,
-            args.detector_path,
-            model_path,
-            args.turn,
-            args.region,
-            args.ink,
+            detector_path=args.detector_path,
+            model_path=model_path,
+            turn=args.turn,
+            region=args.region,
+            ink=args.ink,
         )
     return read_files(
-        args.inputs,
-        args.detector_path,
-        model_path,
-        args.plots_dir,
-        args.results_file,
-        args.csv,
-        args.turn,
-        args.table,
-        args.region,
-        args.ink,
-        args.workers,
-        args.resume,
+        inputs,
+        detector_path=args.detector_path,
+        model_path=model_path,
+        plots_dir=args.plots_dir,
+        results_file=args.results_file,
+        csv_file=args.csv,
+        turn=args.turn,
+        table_file=args.table,
+        region=args.region,
+        ink=args.ink,
+        num_workers=args.workers,
+        resume=args.resume,
+        load_images=load_images,
     )
 
 

@@ -23,13 +23,13 @@ from tests.reading.test_spreadsheet import read_workbook
 NOTE = ROOT / "examples" / "note.jpg"
 
 
-COMMAND = "digits/reading/command.py"
+COMMAND = "digits/command.py"
 
 
 @pytest.fixture
 def digits_read(run_main):
     """Run `digits read`."""
-    return functools.partial(run_main, COMMAND)
+    return functools.partial(run_main, COMMAND, "read")
 
 
 def test_digits_that_are_not_sure_are_named():
@@ -187,8 +187,8 @@ def test_photos_are_read_drawn_and_written(digits_read, tmp_path):
 
 
 def test_a_photo_is_read_by_a_process_of_its_own(tmp_path):
-    code = "from digits import cli; from digits.reading import command; cli.run(command.main)"
-    words = [sys.executable, "-c", code, NOTE, "--plots-dir", "figures"]
+    code = "from digits import cli, command; cli.run(command.main)"
+    words = [sys.executable, "-c", code, "read", NOTE, "--plots-dir", "figures"]
     result = subprocess.run(
         words, cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": ROOT}
     )
@@ -364,7 +364,8 @@ def test_ctrl_c_leaves_a_csv_of_what_was_read_and_the_rest_is_read_later(
         "\nInterrupted: no file is left half-written.\n"
     )
     before = titles.copy()
-    assert before == ["a.png", "empty.png", "scan.tiff, page 1", "scan.tiff, page 2"]
+    assert before[:4] == ["a.png", "empty.png", "scan.tiff, page 1", "scan.tiff, page 2"]
+    assert before[4:] in ([], ["z.png"])  # which may have been begun by then
     read = [("a.png", 1), ("scan.tiff", 1), ("scan.tiff", 2)]
     assert list_read(tmp_path / "n.csv") == read
 
