@@ -7,6 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 from digits.mnist import IMAGE_SHAPE
+from digits.transforms import lines
 
 CROSS = np.array([[[0, 1, 0], [1, 1, 1], [0, 1, 0]]], bool)
 SIDES = (1, 2)  # axes of an image's rows and columns
@@ -76,6 +77,21 @@ def occlude(images: np.ndarray, side: float, rng: Generator) -> np.ndarray:
     return occluded
 
 
+def draw_lines(images: np.ndarray, thickness: float, rng: Generator) -> np.ndarray:
+    """Draw a rule, box edge or strike-through of this thickness across a random inked pixel."""
+    crossed = images.copy()
+    for image in crossed:
+        middle = rng.choice(np.argwhere(image >= image.max() / 2)) + 0.5
+        np.maximum(image, lines.draw_random_line(rng, middle, thickness), out=image)
+    return crossed
+
+
+def outline(images: np.ndarray, share: float, rng: Generator) -> np.ndarray:
+    """Draw a line around the strokes, and take this share of their ink away inside it."""
+    around = ndimage.grey_dilation(images, footprint=CROSS) - images
+    return images + share * (around - images)
+
+
 def _change_strokes(images, pixels, step):
     """Dilate or erode by a pixel at a time; fractions of a pixel are interpolated."""
     while pixels > 0:
@@ -111,6 +127,8 @@ CORRUPTIONS = {
     "thick strokes": Corruption(thicken, "pixels added to each side", 0, (0.5, 1, 1.5, 2)),
     "thin strokes": Corruption(thin, "pixels removed from each side", 0, (0.25, 0.5, 0.75, 1)),
     "occlusion": Corruption(occlude, "side of the square, pixels", 0, (2, 4, 6, 8)),
+    "lines": Corruption(draw_lines, "thickness, pixels", 0, (0.75, 1.5, 2.25, 3)),
+    "outlined": Corruption(outline, "share of the ink inside lost", 0, (0.25, 0.5, 0.75, 1)),
 }
 
 

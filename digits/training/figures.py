@@ -73,12 +73,16 @@ def draw_augmentation(
     originals = originals.astype(np.float32) / 255
     rng = np.random.default_rng(seed)
     warps = warp.random_warps(rng, len(originals) * NUM_COPIES, recipe.warp_strength)
+    if recipe.degraded_share:
+        warps[1::2] = warp.random_warps(
+            rng, len(warps[1::2]), recipe.warp_strength, degrade.ROTATION
+        )
     copies = np.array(warp.warp_images(originals.repeat(NUM_COPIES, axis=0), warps))
     title = "warped as in training"
     if recipe.degraded_share:
         degradations = degrade.random_degradations(rng, len(copies[1::2]))
-        noise = degrade.make_noise(seed)
-        copies[1::2] = degrade.degrade_images(copies[1::2], degradations, noise)
+        textures = degrade.make_textures(seed)
+        copies[1::2] = degrade.degrade_images(copies[1::2], degradations, textures)
         title = "warped, or warped and degraded, as in training"
 
     num_columns = 1 + NUM_COPIES

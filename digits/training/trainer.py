@@ -142,18 +142,14 @@ def fit(
         state, history = checkpoint.load(checkpoint_path, model, settings)
     num_warps = _count_warps(batch_size, recipe) if recipe.warp_strength else 0
     num_degradations = int(num_warps * recipe.degraded_share)
-    noise = degrade.make_noise(seed) if num_degradations else None
-    run_steps = make_steps(model, execution, train_set, noise)
+    textures = degrade.make_textures(seed) if num_degradations else None
+    run_steps = make_steps(model, execution, train_set, textures)
     evaluate = _make_evaluation(model, execution, val_set)
     last_checkpoint = time.monotonic()
     for epoch in range(state["epoch"], recipe.epochs):
         rng = np.random.default_rng((seed, epoch))
         order = rng.permutation(num_images)[: steps * batch_size].reshape(steps, batch_size)
-        warps = warp.random_warps(rng, steps * num_warps, recipe.warp_strength)
-        warps[rng.random(len(warps)) < recipe.unmodified_share] = 0
-        warps = warps.reshape(steps, num_warps, *warps.shape[1:])
-        degradations = degrade.random_degradations(rng, steps * num_degradations)
-        degradations = degradations.reshape(steps, num_degradations, *degradations.shape[1:])
+        warps, degradations = _draw_augmentation(rng, recipe, steps, num_warps, num_degradations)
         for start in range(state["step"], steps, execution.steps_per_call or steps):
             end = min(start + (execution.steps_per_call or steps), steps)
             loss, num_correct = run_steps(
@@ -186,7 +182,10 @@ def fit(
 
 
 def make_steps(
-    model: keras.Model, execution: Execution, train_set: ImageSet, noise: np.ndarray | None
+    model: keras.Model,
+    execution: Execution,
+    train_set: ImageSet,
+    textures: degrade.Textures | None,
 ) -> Callable:
     """Make the function that runs training steps in one call into TensorFlow.
 
@@ -194,17 +193,17 @@ def make_steps(
         model: compiled, as `compile_model` returns, its optimizer built.
         execution: how steps are executed.
         train_set: images and labels to train on.
-        noise: from `degrade.make_noise`; None where no image is degraded.
+        textures: from `degrade.make_textures`; None where no image is degraded.
 
     Returns:
         A `tf.function` from `order` (int32 of shape (steps, batch), indices of images), `warps`
         (float32 of shape (steps, num_warps, 2, 28)) and `degradations` (float32 of shape (steps,
-        num_degradations, 7)), where num_warps divides the batch and may be 0, to the sum of the
+        num_degradations, 9)), where num_warps divides the batch and may be 0, to the sum of the
         steps' losses and the number of correct predictions.
     """
     strategy = tf.distribute.get_strategy()
     images, labels = (tf.constant(array) for array in train_set)
-    noise = None if noise is None else tf.constant(noise)
+    textures = textures and degrade.Textures(*map(tf.constant, textures))
 
     # The loop is written out because to have it translated (AutoGraph) takes 0.2 s.
     @tf.function(autograph=False)
@@ -218,7 +217,7 @@ def make_steps(
                 batch = warp.warp_images(batch, warps[step])
             batch = tf.ensure_shape(batch, (batch_size, *images.shape[1:]))
             if num_degraded:
-                part = degrade.degrade_images(batch[:num_degraded], degradations[step], noise)
+                part = degrade.degrade_images(batch[:num_degraded], degradations[step], textures)
                 batch = tf.concat([part, batch[num_degraded:]], axis=0)
             return batch
 
@@ -262,6 +261,22 @@ def _count_warps(batch_size: int, recipe: Recipe) -> int:
     fewest = math.ceil(batch_size / recipe.execution.images_per_warp)
     counts = [count for count in range(fewest, batch_size + 1) if batch_size % count == 0]
     return next((count for count in counts if count * recipe.degraded_share % 1 == 0), counts[0])
+
+
+def _draw_augmentation(
+    rng: np.random.Generator, recipe: Recipe, steps: int, num_warps: int, num_degradations: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the warps and the degradations of an epoch, as `make_steps` takes them."""
+    warps = warp.random_warps(rng, steps * num_warps, recipe.warp_strength)
+    warps = warps.reshape(steps, num_warps, *warps.shape[1:])
+    # The first warps of a step are those of the images that are degraded too.
+    turned = warp.random_warps(
+        rng, steps * num_degradations, recipe.warp_strength, degrade.ROTATION
+    )
+    warps[:, :num_degradations] = turned.reshape(steps, num_degradations, *warps.shape[2:])
+    warps[rng.random(warps.shape[:2]) < recipe.unmodified_share] = 0
+    degradations = degrade.random_degradations(rng, steps * num_degradations)
+    return warps, degradations.reshape(steps, num_degradations, *degradations.shape[1:])
 
 
 def _split(part: slice, in_halves: bool) -> list[slice]:

@@ -30,20 +30,27 @@ ROWS, COLUMNS = IMAGE_SHAPE
 PIXELS = ROWS * COLUMNS
 
 
-def random_warps(rng: np.random.Generator, num_warps: int, strength: float = 1.0) -> np.ndarray:
+def random_warps(
+    rng: np.random.Generator,
+    num_warps: int,
+    strength: float = 1.0,
+    rotation: float | None = None,
+) -> np.ndarray:
     """Draw random warps.
 
     Args:
         rng: random generator; the same state gives the same warps.
         num_warps: number of warps.
         strength: multiplies every range above; 0 gives warps that change nothing.
+        rotation: largest rotation in degrees; that of the strength if None.
 
     Returns:
         float32 array of shape (num_warps, 2, 28), coefficients for `warp_images`. For rows and for
         columns: a shift in pixels, two coefficients of the linear map, and the heights of 25 bumps
         in pixels.
     """
-    angle = np.radians(rng.uniform(-ROTATION, ROTATION, num_warps) * strength)
+    rotation = ROTATION * strength if rotation is None else rotation
+    angle = np.radians(rng.uniform(-1, 1, num_warps) * rotation)
     stretch = 1 + rng.uniform(-SCALE, SCALE, (num_warps, 2)) * strength
     slant = rng.uniform(-SHEAR, SHEAR, num_warps) * strength
     shift = rng.uniform(-SHIFT, SHIFT, (num_warps, 2, 1)) * strength

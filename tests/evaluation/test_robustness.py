@@ -110,6 +110,22 @@ def test_strokes_grow_and_shrink_on_each_side():
     assert corruptions.corrupt(dot, "thick strokes", 1).sum() == 5  # round, not square
 
 
+def test_a_line_crosses_the_ink_of_each_image():
+    images, _ = load_images(40)
+    for before, after in zip(images, corruptions.corrupt(images, "lines", 3), strict=True):
+        assert (after >= before).all()
+        crossed = (after > before).any() and ((after == 1) & (before > 0)).any()
+        assert crossed
+
+
+def test_an_outlined_digit_is_hollow():
+    outlined = corruptions.corrupt(make_square(6), "outlined", 1)
+    expected = np.zeros((28, 28))
+    expected[10, 11:17] = expected[17, 11:17] = 1
+    expected[11:17, 10] = expected[11:17, 17] = 1
+    np.testing.assert_allclose(outlined[0], expected)
+
+
 def test_a_square_on_the_ink_is_blanked():
     images, _ = load_images()
     for before, after in zip(images, corruptions.corrupt(images, "occlusion", 6), strict=True):
@@ -137,7 +153,7 @@ def test_accuracies_are_shares_of_correct_predictions():
     classifier = Classifier(brightness_engine, Path("stub.keras"))
     result = robustness.measure_robustness([classifier], images, labels, lambda: calls.append(1))
     model = result.models["stub"]
-    assert len(calls) == robustness.NUM_SETS == 36
+    assert len(calls) == robustness.NUM_SETS == 44
     assert model.clean == pytest.approx(2 / 3)
     # The small square's mean goes above 0.2 once half of the contrast is lost.
     assert model.accuracy["contrast loss"] == pytest.approx((2 / 3, 1 / 3, 1 / 3, 1 / 3))
@@ -167,7 +183,7 @@ def test_the_released_networks_are_robust():
         for name in ("dense", "tiny", "cnn")
     ]
     models = robustness.measure_robustness(classifiers, images, labels).models
-    assert models["cnn"].mean > 0.96
+    assert models["cnn"].mean > 0.95
     assert models["tiny"].mean > 0.94 and models["dense"].mean > 0.93
     for model in models.values():
         assert model.clean > 0.98

@@ -94,14 +94,16 @@ def test_the_first_epoch_is_what_keras_computes_from_the_same_batches(
     rng = np.random.default_rng((0, 0))
     order = rng.permutation(600)[:576].reshape(9, 64)
     warps = warp.random_warps(rng, 9 * num_warps).reshape(9, num_warps, 2, 28)
+    if degraded_share:
+        warps[:, 0] = warp.random_warps(rng, 9, rotation=degrade.ROTATION)
     rng.random(9 * num_warps)  # which of them are replaced by none: no one
-    degradations = degrade.random_degradations(rng, 9).reshape(9, 1, 7)
+    degradations = degrade.random_degradations(rng, 9).reshape(9, 1, degrade.NUM_PARAMETERS)
     images, labels = data.normalize(sets[0][0]), sets[0][1]
     for batch, batch_warps, batch_degradations in zip(order, warps, degradations, strict=True):
         warped = np.array(warp.warp_images(images[batch], batch_warps))
         if degraded_share:
-            noise = degrade.make_noise(0)
-            warped[:32] = degrade.degrade_images(warped[:32], batch_degradations, noise)
+            textures = degrade.make_textures(0)
+            warped[:32] = degrade.degrade_images(warped[:32], batch_degradations, textures)
         trained.train_on_batch(warped, labels[batch])
     for ours, theirs in zip(network.get_weights(), expected.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=2e-4)
@@ -119,17 +121,20 @@ def test_half_of_each_batch_is_degraded(fit, sets, monkeypatch):
     """With a degradation that paints all black, nothing can be learned from half of the batch."""
     shapes = []
 
-    def paint(images, degradations, noise):
+    def paint(images, degradations, textures):
         shapes.append((images.shape, degradations.shape))
         return 0 * images + 1
 
     monkeypatch.setattr(trainer.degrade, "degrade_images", paint)
     _, history = fit(epochs=15, degraded_share=0.5)
-    assert shapes[0] == ((32, 28, 28), (1, 7))
+    assert shapes[0] == ((32, 28, 28), (1, degrade.NUM_PARAMETERS))
     assert 0.45 < history["accuracy"][-1] < 0.65  # half of it, and some of the other by chance
     assert history["val_accuracy"][-1] > 0.75
     fit(name="tiny", epochs=1, degraded_share=0.5)
-    assert shapes[-1] == ((32, 28, 28), (32, 7))  # a degradation for each image
+    assert shapes[-1] == (
+        (32, 28, 28),
+        (32, degrade.NUM_PARAMETERS),
+    )  # a degradation for each image
 
 
 def test_a_student_learns_from_its_teacher_more_than_from_the_labels(fit, sets):

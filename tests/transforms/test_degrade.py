@@ -4,8 +4,9 @@ from scipy import ndimage
 
 from digits.transforms import degrade
 
-THICKER, ROW, COLUMN, SIDE, BLUR, SIGMA, FIRST = range(7)
-NOISE = degrade.make_noise(0)
+THICKER, ROW, COLUMN, SIDE, BLUR, SIGMA, FIRST, OUTLINE, DARKNESS = range(degrade.NUM_PARAMETERS)
+TEXTURES = degrade.make_textures(0)
+NOISE = TEXTURES.noise
 
 
 @pytest.fixture
@@ -15,10 +16,10 @@ def images():
 
 def apply(images, num_degradations=3, **amounts):
     """Degrade all images by the same amounts."""
-    degradations = np.zeros((num_degradations, 7), np.float32)
+    degradations = np.zeros((num_degradations, degrade.NUM_PARAMETERS), np.float32)
     for name, amount in amounts.items():
         degradations[:, globals()[name]] = amount
-    return np.asarray(degrade.degrade_images(images, degradations, NOISE))
+    return np.asarray(degrade.degrade_images(images, degradations, TEXTURES))
 
 
 def test_amounts_of_nothing_change_nothing(images):
@@ -34,6 +35,26 @@ def test_strokes_get_a_pixel_wider_or_thinner_as_scipy_says(images, amount, filt
     np.testing.assert_allclose(
         apply(images, THICKER=amount / 2), (images + expected) / 2, atol=1e-6
     )
+
+
+def test_an_outlined_stroke_is_hollow_with_ink_around_it():
+    images = np.zeros((12, 28, 28), np.float32)
+    images[:, 10:16, 12:15] = 0.8
+    outlined = apply(images, OUTLINE=1)
+    expected = np.zeros_like(images)
+    expected[:, 9:17, 11:16] = 0.8
+    expected[:, 10:16, 12:15] = 0
+    np.testing.assert_allclose(outlined, expected, atol=1e-6)
+    np.testing.assert_allclose(apply(images, OUTLINE=0.5), (images + expected) / 2, atol=1e-6)
+
+
+def test_lines_are_drawn_over_the_ink_or_take_it_away(images):
+    rows = [(2044 + place) % degrade.NUM_TEXTURES for place in range(4)] * 3
+    lines = TEXTURES.lines[rows].reshape(images.shape)
+    drawn = apply(images, FIRST=2044, DARKNESS=0.6)
+    np.testing.assert_allclose(drawn, np.maximum(images, 0.6 * lines), atol=1e-6)
+    taken = apply(images, FIRST=2044, DARKNESS=-0.6)
+    np.testing.assert_allclose(taken, images * (1 - 0.6 * lines), atol=1e-6)
 
 
 def test_a_square_is_erased(images):
@@ -56,7 +77,7 @@ def test_blur_is_a_gaussian_that_keeps_a_grey_page_grey(images):
 def test_noise_has_the_given_deviation_and_differs_between_images():
     grey = np.full((12, 28, 28), 0.5, np.float32)
     noisy = apply(grey, SIGMA=0.05, FIRST=2044)
-    rows = [(2044 + place) % degrade.NUM_NOISE_IMAGES for place in range(4)] * 3
+    rows = [(2044 + place) % degrade.NUM_TEXTURES for place in range(4)] * 3
     expected = np.clip(0.5 + 0.05 * NOISE[rows].reshape(grey.shape), 0, 1)
     np.testing.assert_allclose(noisy, expected, atol=1e-6)
     assert len({image.tobytes() for image in noisy[:4]}) == 4
@@ -75,26 +96,33 @@ def test_noise_images_are_independent_pixels_specks_and_clouds():
 
 def test_groups_of_images_share_degradations_in_order(images):
     degradations = degrade.random_degradations(np.random.default_rng(1), 4)
-    together = np.asarray(degrade.degrade_images(images, degradations, NOISE))
+    together = np.asarray(degrade.degrade_images(images, degradations, TEXTURES))
     for place in range(4):
         part = slice(3 * place, 3 * place + 3)
-        alone = degrade.degrade_images(images[part], degradations[place : place + 1], NOISE)
+        alone = degrade.degrade_images(images[part], degradations[place : place + 1], TEXTURES)
         np.testing.assert_allclose(together[part], np.asarray(alone), atol=1e-6)
     assert together.min() >= 0 and together.max() <= 1
 
 
 def test_degradations_are_drawn_from_the_ranges_of_the_constants():
     degradations = degrade.random_degradations(np.random.default_rng(2), 4000)
-    for column, low, high in [
-        (THICKER, -degrade.THINNER, degrade.THICKER),
-        (SIDE, *degrade.ERASED_SIDE),
-        (SIGMA, 0, degrade.NOISE),
-        (BLUR, 1, degrade.NUM_BLURS - 1),
+    for column, low, high, share in [
+        (THICKER, -degrade.THINNER, degrade.THICKER, degrade.SHARE_OF_EACH),
+        (SIDE, *degrade.ERASED_SIDE, degrade.SHARE_OF_EACH),
+        (SIGMA, 0, degrade.NOISE, degrade.SHARE_OF_EACH),
+        (BLUR, 1, degrade.NUM_BLURS - 1, degrade.SHARE_OF_EACH),
+        (OUTLINE, *degrade.OUTLINE, degrade.OUTLINED_SHARE),
+        (DARKNESS, -degrade.LINES[1], degrade.LINES[1], degrade.LINED_SHARE),
     ]:
         chosen = degradations[:, column][degradations[:, column] != 0]
-        assert len(chosen) / 4000 == pytest.approx(degrade.SHARE_OF_EACH, abs=0.03)
+        assert len(chosen) / 4000 == pytest.approx(share, abs=0.03)
         assert chosen.min() == pytest.approx(low, abs=0.02)
         assert chosen.max() == pytest.approx(high, abs=0.02)
+    lined = degradations[:, DARKNESS][degradations[:, DARKNESS] != 0]
+    assert np.abs(lined).min() == pytest.approx(degrade.LINES[0], abs=0.02)
+    assert (lined < 0).mean() == pytest.approx(degrade.GAPS_SHARE, abs=0.04)
+    outlined = degradations[degradations[:, OUTLINE] > 0]
+    assert outlined[:, THICKER].max() == pytest.approx(degrade.THICKEST_OUTLINED)
     # Each is chosen independently: one in 16 has all four.
     chosen = (degradations[:, [THICKER, SIDE, SIGMA, BLUR]] != 0).sum(axis=1)
     assert (chosen == 4).mean() == pytest.approx(1 / 16, abs=0.02)
