@@ -85,7 +85,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--epochs",
         type=cli.whole_number(1),
-        default=48,
+        default=32,
         help=f"of {BATCH_SIZE * STEPS_PER_EPOCH:,} new pages each (default: %(default)s)",
     )
     parser.add_argument(
