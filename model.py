@@ -1,4 +1,4 @@
-"""Builds the networks: the dense 784-128-64-10 one, and two convolutional ones."""
+"""Builds the networks: the dense 784-128-64-10 one, and three convolutional ones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from digits.keras_quietly import keras
 from digits.mnist import IMAGE_SHAPE, NUM_CLASSES
 from digits.networks import find_model, load_classifier, load_detector
 
-__all__ = ["BUILDERS", "build_cnn", "build_dense", "build_tiny"]
+__all__ = ["BUILDERS", "build_cnn", "build_dense", "build_lenet", "build_tiny"]
 __all__ += ["find_model", "load_classifier", "load_detector"]
 
 
@@ -29,6 +29,37 @@ def build_dense() -> keras.Sequential:
             keras.layers.Softmax(name="probabilities", dtype="float32"),
         ],
         name="dense",
+    )
+
+
+def build_lenet() -> keras.Sequential:
+    """Build a small network of two convolutions and two dense layers, 215,194 parameters.
+
+    It learns fastest, in one epoch. Its layers are of the kind of Y. LeCun et al., "Gradient-based
+    learning applied to document recognition", Proceedings of the IEEE 86 (1998), and of the sizes
+    of https://github.com/tuomaso/train_mnist_fast.
+
+    Returns:
+        As `build_dense`.
+    """
+    return keras.Sequential(
+        [
+            keras.layers.Input(IMAGE_SHAPE, name="image"),
+            _image_normalization(),
+            keras.layers.Reshape((*IMAGE_SHAPE, 1), name="channel"),
+            # Pooled before the ReLU, which gives the same with a quarter of the work.
+            keras.layers.Conv2D(24, 5, name="conv_1"),
+            keras.layers.MaxPooling2D(name="pool_1"),
+            keras.layers.ReLU(name="relu_1"),
+            keras.layers.Conv2D(32, 3, name="conv_2"),
+            keras.layers.MaxPooling2D(name="pool_2"),
+            keras.layers.ReLU(name="relu_2"),
+            keras.layers.Flatten(name="flatten"),
+            keras.layers.Dense(256, activation="relu", name="hidden"),
+            keras.layers.Dense(NUM_CLASSES, name="logits", dtype="float32"),
+            keras.layers.Softmax(name="probabilities", dtype="float32"),
+        ],
+        name="lenet",
     )
 
 
@@ -62,7 +93,12 @@ def build_tiny() -> keras.Sequential:
     return _build_convolutional("tiny", widths, [])
 
 
-BUILDERS = {"dense": build_dense, "cnn": build_cnn, "tiny": build_tiny}
+BUILDERS = {
+    "dense": build_dense,
+    "lenet": build_lenet,
+    "tiny": build_tiny,
+    "cnn": build_cnn,
+}
 
 
 def _image_normalization():

@@ -40,6 +40,15 @@ def test_the_dense_network_computes_what_its_weights_say():
     np.testing.assert_allclose(network.predict(images, verbose=0), expected, atol=1e-5)
 
 
+def test_lenet_has_two_convolutions_with_pooling_and_two_dense_layers():
+    network = models.build_lenet()
+    assert network.count_params() == 215_194
+    shapes = {layer.name: layer.output.shape[1:] for layer in network.layers}
+    assert shapes["conv_1"] == (24, 24, 24) and shapes["pool_1"] == (12, 12, 24)
+    assert shapes["conv_2"] == (10, 10, 32) and shapes["pool_2"] == (5, 5, 32)
+    assert shapes["hidden"] == (256,)
+
+
 @pytest.mark.parametrize("name", models.BUILDERS)
 def test_grey_paper_and_pale_ink_change_no_answer(name):
     network = models.BUILDERS[name]()

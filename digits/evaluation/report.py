@@ -22,7 +22,7 @@ from digits.evaluation.metrics import Scores
 from digits.evaluation.ood import OutOfDistribution
 from digits.evaluation.robustness import ModelRobustness
 from digits.keras_quietly import keras
-from digits.mnist import NETWORKS, NUM_CLASSES
+from digits.mnist import NUM_CLASSES, RELEASED
 from digits.networks import Classifier, load_classifier
 from digits.networks.classifier import BATCH_SIZE
 from digits.networks.storage import RELEASED_MODELS
@@ -230,7 +230,7 @@ def load_released(except_path: Path) -> list[Classifier]:
     Raises:
         FileNotFoundError: a released classifier is missing.
     """
-    paths = [RELEASED_MODELS / f"{name}.keras" for name in NETWORKS]
+    paths = [RELEASED_MODELS / f"{name}.keras" for name in RELEASED]
     skipped = except_path.resolve()
     return [load_classifier(path) for path in paths if path.resolve() != skipped]
 

@@ -70,7 +70,7 @@ def compile_model(
         model = distillation.distill(model, teacher)
     model.compile(
         optimizer=build_optimizer(
-            recipe.learning_rate, num_steps, num_steps // 3, recipe.weight_decay
+            recipe.learning_rate, num_steps, num_steps // 3, recipe.weight_decay, recipe.betas
         ),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )

@@ -6,7 +6,7 @@ import json
 
 from digits import files
 from digits.evaluation import metrics
-from digits.mnist import NETWORKS
+from digits.mnist import NETWORKS, RELEASED
 from digits.networks.storage import RELEASED_MODELS
 
 FIGURES = files.shipped("plots/released")
@@ -116,13 +116,13 @@ def format_lessons() -> str:
 
 def _format_results() -> str:
     rows = ""
-    for name, description in NETWORKS.items():
+    for name in RELEASED:
         training = json.loads((RELEASED_MODELS / f"{name}.json").read_text(encoding="utf-8"))
         path = RELEASED_MODELS / f"{name}_results.json"
         results = json.loads(path.read_text(encoding="utf-8"))
         accuracy = metrics.format_accuracy(results["num_correct"], results["num_images"])
         rows += (
-            f"<tr><th scope='row'>{name}</th><td>{html.escape(description)}</td>"
+            f"<tr><th scope='row'>{name}</th><td>{html.escape(NETWORKS[name])}</td>"
             f"<td>{training['num_parameters']:,}</td><td>{accuracy}</td></tr>"
         )
     return (

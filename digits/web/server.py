@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from digits.mnist import NETWORKS
+from digits.mnist import RELEASED
 from digits.networks import Classifier, find_model, load_classifier, load_detector
 from digits.reading import Reader, canvas
 
@@ -198,14 +198,14 @@ def load_networks() -> tuple[Reader, dict[str, Classifier]]:
     """Load the networks and read a drawing of two strokes, so that all are compiled.
 
     Returns:
-        The reader of photos, which uses the cnn, and each classifier of `mnist.NETWORKS` by name.
+        The reader of photos, which uses the cnn, and each classifier of `mnist.RELEASED` by name.
 
     Raises:
         OSError: a model is missing.
         ValueError: a model is damaged, or not one of this project's.
     """
     detector = load_detector()
-    classifiers = {name: load_classifier(find_model(name)) for name in NETWORKS}
+    classifiers = {name: load_classifier(find_model(name)) for name in RELEASED}
     for classifier in classifiers.values():
         classifier.check_layers()
     drawing = np.full((320, 480, 3), 255, np.uint8)

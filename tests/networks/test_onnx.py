@@ -13,7 +13,7 @@ from digits.networks.keras_engine import KerasEngine
 from digits.networks.onnx_engine import OnnxEngine
 from tests.conftest import ROOT
 
-NAMES = [*mnist.NETWORKS, "detector"]
+NAMES = [*mnist.RELEASED, "detector"]
 
 
 @pytest.fixture

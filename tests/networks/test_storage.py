@@ -30,7 +30,7 @@ def test_a_saved_model_comes_back_the_same_with_its_metadata(tmp_path):
     assert metadata["versions"]["keras"] == keras.__version__
 
 
-@pytest.mark.parametrize("name", ["saved", *mnist.NETWORKS, "detector"])
+@pytest.mark.parametrize("name", ["saved", *mnist.RELEASED, "detector"])
 def test_files_have_no_keys_that_earlier_versions_of_keras_refuse(dense_path, name):
     """With them, 3.0 to 3.12 load no file; where they are not null, they say something."""
     path = dense_path if name == "saved" else storage.RELEASED_MODELS / f"{name}.keras"
@@ -199,7 +199,7 @@ def test_the_metadata_of_another_file_are_not_used(tmp_path):
     assert storage.read_metadata(path) == {}
 
 
-@pytest.mark.parametrize("name", mnist.NETWORKS)
+@pytest.mark.parametrize("name", mnist.RELEASED)
 def test_a_released_model_is_whole_and_as_good_as_its_json_and_the_documentation_say(name):
     path = storage.RELEASED_MODELS / f"{name}.keras"
     assert path.stat().st_size < 5_000_000

@@ -44,7 +44,9 @@ def test_a_recipe_cannot_be_changed_in_place():
 
 
 def test_the_learning_rate_rises_to_its_peak_and_falls_to_0():
-    rate = build_optimizer(0.01, 100, 25, None)._learning_rate
+    optimizer = build_optimizer(0.01, 100, 25, None, betas=(0.7, 0.9))
+    assert (optimizer.beta_1, optimizer.beta_2) == (0.7, 0.9)
+    rate = optimizer._learning_rate
     rates = [float(rate(step)) for step in (0, 25, 62.5, 100)]
     assert rates == pytest.approx([0, 0.01, 0.005, 0], abs=1e-8)
 
