@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,7 +48,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         type=cli.file_name(".keras"),
         metavar="FILE.keras",
         help="score these models, or the one asked for, on images that are rotated, blurred, noisy "
-        "and corrupted in six other ways (default: score one model on the unmodified images)",
+        "and corrupted in eight other ways (default: score one model on the unmodified images)",
     )
     several.add_argument(
         "--report",
@@ -94,6 +95,20 @@ def load_classifiers(
         if classifier.adaptation:
             print(classifier.adaptation.format(), flush=True)
     return classifiers
+
+
+def warn_of_training_images(
+    classifiers: list[Classifier], images: np.ndarray, labels: np.ndarray
+) -> None:
+    """Print a warning on stderr for each network that was trained on these very images."""
+    seen = data.digest(images, labels)
+    for classifier in classifiers:
+        if classifier.metadata.get("dataset_sha256") == seen:
+            print(
+                f"warning: {classifier.path} was trained on these images, so what it scores on "
+                "them says nothing of others: give --data other images",
+                file=sys.stderr,
+            )
 
 
 def score(
@@ -160,8 +175,9 @@ def main(argv: list[str] | None = None) -> None:
     cli.check_writable(args.plots_dir / "figure.png", args.results_file)
     with cli.one_line_errors():
         images, labels = data.load_test(args.data, args.transpose, args.invert)
-    images = data.normalize(images)
+    pixels, images = images, data.normalize(images)
     classifiers = load_classifiers(args, images, labels)
+    warn_of_training_images(classifiers, pixels, labels)
     if args.compare:
         result = compare(classifiers, images, labels, args.views)
     elif args.robustness is not None:

@@ -40,6 +40,21 @@ def test_the_scores_are_those_of_the_models_predictions(
     assert done.stdout.splitlines()[-1] == "Wrote out/r.json"
 
 
+def test_images_that_the_model_was_trained_on_are_warned_of(
+    run_main, tiny_data, dense_path, tmp_path
+):
+    """The same file of images is the training set of one command and the test set of another."""
+    images, labels = data.load_test(tiny_data)
+    write_csv(tmp_path / "all.csv", images, labels)
+    path = tmp_path / "own.keras"
+    shutil.copy(dense_path, path)
+    for seen, is_warned in ((data.digest(images, labels), True), ("0" * 64, False)):
+        path.with_suffix(".json").write_text(json.dumps({"dataset_sha256": seen}))
+        done = run_main("evaluate.py", "--data", "all.csv", "--model-path", path)
+        assert done.returncode == 0
+        assert ("own.keras was trained on these images" in done.stderr) == is_warned
+
+
 def test_a_users_own_model_comes_before_the_released_one(run_main, tiny_data, tmp_path):
     own = tmp_path / "saved_models" / "tiny.keras"
     own.parent.mkdir()
