@@ -36,9 +36,9 @@ RECIPE_FLAGS = (
     "degraded_share",
 )
 AUGMENTED = {
-    "warp_strength": ("warp", "degrade"),
-    "unmodified_share": ("warp", "degrade"),
-    "degraded_share": ("degrade",),
+    "warp_strength": ("warp", "degrade", "forms"),
+    "unmodified_share": ("warp", "degrade", "forms"),
+    "degraded_share": ("degrade", "forms"),
 }
 
 
@@ -96,10 +96,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     cli.add_seed_flag(parser)
     parser.add_argument(
         "--augment",
-        choices=["degrade", "warp", "none"],
+        choices=["forms", "degrade", "warp", "none"],
         default="warp",
         help="warp the training images, differently in each epoch (warp), degrade some of them "
-        "too (degrade), or leave them unmodified (none) (default: %(default)s)",
+        "too (degrade), also by lines across, outlines and rotations of up to 35 degrees, as on "
+        "forms (forms), or leave them unmodified (none) (default: %(default)s)",
     )
     parser.add_argument(
         "--teacher",
@@ -340,7 +341,7 @@ def draw(
     """Draw samples, network, history and augmentation, and write the history as a table."""
     from digits.training import diagram, figures
 
-    kinds = {"degrade": ["degraded images"], "warp": ["warped images"], "none": []}[args.augment]
+    kinds = {"warp": ["warped images"], "none": []}.get(args.augment, ["degraded images"])
     kinds += ["distilled"] if args.teacher else []
     label = "training" + (f" ({', '.join(kinds)})" if kinds else "")
     table = {"epoch": range(1, len(history["loss"]) + 1)} | history

@@ -67,7 +67,7 @@ def test_flags_of_the_dataset_change_its_images(tiny_data):
 
 def test_degraded_images_are_trained_on_and_shown(run_train, tiny_data, tmp_path):
     figures, weights = set(), set()
-    for kind in ("warp", "degrade"):
+    for kind in ("warp", "degrade", "forms"):
         args = ("--data", tiny_data, *QUICK, "--augment", kind)
         trained = run_train(*args)
         assert (trained.returncode, trained.stderr) == (0, "")
@@ -81,16 +81,16 @@ def test_degraded_images_are_trained_on_and_shown(run_train, tiny_data, tmp_path
             "weight_decay": None,
             "warp_strength": 1.0,
             "unmodified_share": 0.0,
-            "degraded_share": 0.25 * (kind == "degrade"),
+            "degraded_share": 0.25 * (kind != "warp"),
         }
         weights.add(metadata["val_loss"])
-    assert len(figures) == len(weights) == 2
+    assert len(figures) == len(weights) == 3
 
 
 def test_the_convolutional_networks_train_and_teach(run_train, tiny_data, tmp_path):
     common = ("--data", tiny_data, "--epochs", 1, "--batch-size", 32)
     teachers = ["saved_models/tiny.keras", "saved_models/cnn.keras"]
-    for name in ("tiny", "cnn"):
+    for name in ("lenet", "tiny", "cnn"):
         trained = run_train(*common, "--model", name)
         assert (trained.returncode, trained.stderr) == (0, "")
     distilled = run_train(*common, "--teacher", *teachers)

@@ -73,15 +73,18 @@ def draw_augmentation(
     originals = originals.astype(np.float32) / 255
     rng = np.random.default_rng(seed)
     warps = warp.random_warps(rng, len(originals) * NUM_COPIES, recipe.warp_strength)
-    if recipe.degraded_share:
+    if recipe.degraded_rotation is not None:
         warps[1::2] = warp.random_warps(
-            rng, len(warps[1::2]), recipe.warp_strength, degrade.ROTATION
+            rng, len(warps[1::2]), recipe.warp_strength, recipe.degraded_rotation
         )
     copies = np.array(warp.warp_images(originals.repeat(NUM_COPIES, axis=0), warps))
     title = "warped as in training"
     if recipe.degraded_share:
-        degradations = degrade.random_degradations(rng, len(copies[1::2]))
-        textures = degrade.make_textures(seed)
+        degradations = degrade.random_degradations(
+            rng, len(copies[1::2]), recipe.outlined_share, recipe.lined_share
+        )
+        with_lines = recipe.outlined_share + recipe.lined_share > 0
+        textures = degrade.make_textures(seed, with_lines)
         copies[1::2] = degrade.degrade_images(copies[1::2], degradations, textures)
         title = "warped, or warped and degraded, as in training"
 

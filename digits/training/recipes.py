@@ -41,6 +41,10 @@ class Recipe:
         warp_strength: multiplies the ranges of `warp.random_warps`; 0: no image is warped.
         degraded_share: share of the warped images that are degraded too.
         unmodified_share: share of the warps that are replaced by none.
+        degraded_rotation: largest rotation in degrees of the images that are degraded; None: that
+            of the others.
+        outlined_share: share of the degraded images of which only outlines are left.
+        lined_share: share of the degraded images that lines are drawn across.
         weight_decay: of the optimizer; None for none.
         execution: how it is executed.
         betas: of Adam. With its own beta_2 of .999 the mean of squared gradients is too slow for
@@ -56,6 +60,9 @@ class Recipe:
     weight_decay: float | None
     execution: Execution
     betas: tuple[float, float] = (0.9, 0.99)
+    degraded_rotation: float | None = None
+    outlined_share: float = 0.0
+    lined_share: float = 0.0
 
     def steps_per_epoch(self, num_images: int) -> int:
         """Number of steps in an epoch of so many images; an incomplete batch is left out."""
@@ -136,14 +143,18 @@ DISTILLED: dict[str, dict[str, Any]] = {
     "cnn": {},
 }
 # What changes without augmentation, where a network soon overfits. The values for tiny and cnn
-# were not searched for. Those of lenet, for a single epoch, are those of
-# https://github.com/tuomaso/train_mnist_fast but for the batch.
+# were not searched for. Those of lenet are those of https://github.com/tuomaso/train_mnist_fast but
+# for the batch and a second epoch.
 NOT_AUGMENTED: dict[str, dict[str, Any]] = {
     "dense": {"epochs": 6, "learning_rate": 1.2e-2},
-    "lenet": {"epochs": 1, "learning_rate": 1e-2, "betas": (0.7, 0.9)},
+    "lenet": {"epochs": 2, "learning_rate": 1e-2, "betas": (0.7, 0.9)},
     "tiny": {"epochs": 10},
     "cnn": {"epochs": 10},
 }
+
+# What is added to degraded images with --augment forms: pages that lie askew, rules and edges of
+# boxes, hollow strokes.
+FORMS: dict[str, Any] = {"degraded_rotation": 35.0, "outlined_share": 0.15, "lined_share": 0.35}
 
 
 def choose_recipe(name: str, augment: str, distilled: bool) -> Recipe:
@@ -151,7 +162,7 @@ def choose_recipe(name: str, augment: str, distilled: bool) -> Recipe:
 
     Args:
         name: a key of `RECIPES`.
-        augment: "degrade" (warp all images and degrade some), "warp" or "none".
+        augment: "forms" or "degrade" (warp all images and degrade some), "warp" or "none".
         distilled: whether the network learns from a teacher too.
 
     Returns:
@@ -160,8 +171,10 @@ def choose_recipe(name: str, augment: str, distilled: bool) -> Recipe:
     recipe = RECIPES[name]
     if distilled:
         recipe = dataclasses.replace(recipe, **DISTILLED[name])
-    if augment != "degrade":
+    if augment not in ("degrade", "forms"):
         recipe = dataclasses.replace(recipe, degraded_share=0.0)
+    if augment == "forms":
+        recipe = dataclasses.replace(recipe, **FORMS)
     if augment == "none":
         recipe = dataclasses.replace(recipe, **NOT_AUGMENTED[name], warp_strength=0.0)
     return recipe

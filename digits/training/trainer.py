@@ -142,7 +142,10 @@ def fit(
         state, history = checkpoint.load(checkpoint_path, model, settings)
     num_warps = _count_warps(batch_size, recipe) if recipe.warp_strength else 0
     num_degradations = int(num_warps * recipe.degraded_share)
-    textures = degrade.make_textures(seed) if num_degradations else None
+    textures = None
+    if num_degradations:
+        with_lines = recipe.outlined_share + recipe.lined_share > 0
+        textures = degrade.make_textures(seed, with_lines)
     run_steps = make_steps(model, execution, train_set, textures)
     evaluate = _make_evaluation(model, execution, val_set)
     last_checkpoint = time.monotonic()
@@ -203,7 +206,10 @@ def make_steps(
     """
     strategy = tf.distribute.get_strategy()
     images, labels = (tf.constant(array) for array in train_set)
-    textures = textures and degrade.Textures(*map(tf.constant, textures))
+    if textures is not None:
+        textures = degrade.Textures(
+            *(None if texture is None else tf.constant(texture) for texture in textures)
+        )
 
     # The loop is written out because to have it translated (AutoGraph) takes 0.2 s.
     @tf.function(autograph=False)
@@ -269,13 +275,16 @@ def _draw_augmentation(
     """Draw the warps and the degradations of an epoch, as `make_steps` takes them."""
     warps = warp.random_warps(rng, steps * num_warps, recipe.warp_strength)
     warps = warps.reshape(steps, num_warps, *warps.shape[1:])
-    # The first warps of a step are those of the images that are degraded too.
-    turned = warp.random_warps(
-        rng, steps * num_degradations, recipe.warp_strength, degrade.ROTATION
-    )
-    warps[:, :num_degradations] = turned.reshape(steps, num_degradations, *warps.shape[2:])
+    if recipe.degraded_rotation is not None:
+        # The first warps of a step are those of the images that are degraded too.
+        turned = warp.random_warps(
+            rng, steps * num_degradations, recipe.warp_strength, recipe.degraded_rotation
+        )
+        warps[:, :num_degradations] = turned.reshape(steps, num_degradations, *warps.shape[2:])
     warps[rng.random(warps.shape[:2]) < recipe.unmodified_share] = 0
-    degradations = degrade.random_degradations(rng, steps * num_degradations)
+    degradations = degrade.random_degradations(
+        rng, steps * num_degradations, recipe.outlined_share, recipe.lined_share
+    )
     return warps, degradations.reshape(steps, num_degradations, *degradations.shape[1:])
 
 

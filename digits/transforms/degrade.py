@@ -1,7 +1,7 @@
 """Degrades images of digits (photometric augmentation): other pens, papers and cameras.
 
-Strokes are thickened or thinned, or only their outlines are left, lines are drawn across, a square
-is erased, the image is blurred, and noise is added.
+Strokes are thickened or thinned, a square is erased, the image is blurred, and noise is added; as
+on forms, lines may be drawn across too, or only the outlines of strokes be left.
 """
 
 from typing import Any, NamedTuple
@@ -13,7 +13,6 @@ from digits.mnist import IMAGE_SHAPE
 from digits.transforms import lines
 
 # Found on validation images (benchmarks/README.md).
-ROTATION = 35.0  # degrees, largest rotation of an image that is degraded too: pages lie askew
 THINNER, THICKER = 1.0, 1.4  # pixels on each side of a stroke; above 1 is extrapolated linearly
 ERASED_SIDE = 2.0, 10.0  # pixels, of the erased square
 ERASED_CENTRE = 4.0, 24.0  # pixels, row and column of its centre
@@ -23,16 +22,12 @@ SPECKS = 0.02, 0.1  # share of the pixels that are specks
 CLOUDS = 2.0, 8.0  # pixels, standard deviation of the blur that makes clouds
 SHARE_OF_EACH = 0.5  # each of these four is applied to this share of the degraded images
 OUTLINE = 0.5, 1.0  # share of a stroke's ink that is missing inside its outline
-OUTLINED_SHARE = 0.15  # of the degraded images
 THICKEST_OUTLINED = 0.4  # pixels: outlines of thicker strokes would be too thin to be seen
 LINES = 0.3, 1.0  # darkness of lines
-LINED_SHARE = 0.35  # of the degraded images
 GAPS_SHARE = 0.25  # of the lines, which take ink away instead
 
 NUM_BLURS = 12  # standard deviations that there is a blur matrix for
-NUM_TEXTURES = (
-    2048  # images of noise, and of lines, drawn once: anew, they take as long as all the rest
-)
+NUM_TEXTURES = 2048  # images of noise and of lines, drawn once: anew, they take longest of all
 NUM_PARAMETERS = 9  # of a degradation
 
 ROWS, COLUMNS = IMAGE_SHAPE
@@ -44,19 +39,26 @@ class Textures(NamedTuple):
 
     Attributes:
         noise: the mean square of each row is 1.
-        lines: 0 paper to 1 ink.
+        lines: 0 paper to 1 ink; None where no image is degraded as on forms.
     """
 
     noise: Any
-    lines: Any
+    lines: Any | None
 
 
-def random_degradations(rng: np.random.Generator, num_degradations: int) -> np.ndarray:
+def random_degradations(
+    rng: np.random.Generator,
+    num_degradations: int,
+    outlined_share: float = 0.0,
+    lined_share: float = 0.0,
+) -> np.ndarray:
     """Draw random degradations.
 
     Args:
         rng: random generator; the same state gives the same degradations.
         num_degradations: number of degradations.
+        outlined_share: share of them that leave only outlines.
+        lined_share: share of them that draw lines.
 
     Returns:
         float32 array of shape (num_degradations, 9), parameters for `degrade_images`: pixels by
@@ -73,20 +75,22 @@ def random_degradations(rng: np.random.Generator, num_degradations: int) -> np.n
             rng.integers(1, NUM_BLURS, num_degradations),
             rng.uniform(0, NOISE, num_degradations),
             rng.integers(0, NUM_TEXTURES, num_degradations),
-            rng.uniform(*OUTLINE, num_degradations),
-            rng.uniform(*LINES, num_degradations),
         ],
         axis=1,
     )
-    shares = [SHARE_OF_EACH] * 4 + [OUTLINED_SHARE, LINED_SHARE]
-    degradations[:, [0, 3, 4, 5, 7, 8]] *= rng.random((num_degradations, 6)) < shares
-    outlined = degradations[:, 7] > 0
-    degradations[outlined, 0] = np.minimum(degradations[outlined, 0], THICKEST_OUTLINED)
-    degradations[:, 8] *= np.where(rng.random(num_degradations) < GAPS_SHARE, -1, 1)
-    return degradations.astype(np.float32)
+    degradations[:, [0, 3, 4, 5]] *= rng.random((num_degradations, 4)) < SHARE_OF_EACH
+    # Drawn last, so that what is above does not depend on the shares.
+    outline = rng.uniform(*OUTLINE, num_degradations)
+    outline *= rng.random(num_degradations) < outlined_share
+    darkness = rng.uniform(*LINES, num_degradations)
+    darkness *= rng.random(num_degradations) < lined_share
+    darkness *= np.where(rng.random(num_degradations) < GAPS_SHARE, -1, 1)
+    thicker = degradations[:, 0]
+    thicker[:] = np.where(outline, np.minimum(thicker, THICKEST_OUTLINED), thicker)
+    return np.column_stack([degradations, outline, darkness]).astype(np.float32)
 
 
-def make_textures(seed: int) -> Textures:
+def make_textures(seed: int, with_lines: bool) -> Textures:
     """Make the images of noise and of lines that `degrade_images` uses.
 
     There are three kinds of noise, in turns: independent noise at each pixel, as a camera makes;
@@ -94,6 +98,7 @@ def make_textures(seed: int) -> Textures:
 
     Args:
         seed: seed of both.
+        with_lines: whether lines and outlines are wanted.
 
     Returns:
         The textures.
@@ -106,8 +111,10 @@ def make_textures(seed: int) -> Textures:
     matrices = _make_blur_matrices(rng.uniform(*CLOUDS, len(clouds)))
     clouds[:] = matrices @ clouds @ matrices.transpose(0, 2, 1)
     noise /= np.sqrt(np.square(noise).mean(axis=(1, 2), keepdims=True) + 1e-9)
-    drawn = lines.draw_random_lines(rng, NUM_TEXTURES)
-    return Textures(noise.reshape(-1, PIXELS).astype(np.float32), drawn.reshape(-1, PIXELS))
+    drawn = None
+    if with_lines:
+        drawn = lines.draw_random_lines(rng, NUM_TEXTURES).reshape(-1, PIXELS)
+    return Textures(noise.reshape(-1, PIXELS).astype(np.float32), drawn)
 
 
 def degrade_images(images: Any, degradations: Any, textures: Textures) -> Any:
@@ -118,7 +125,7 @@ def degrade_images(images: Any, degradations: Any, textures: Textures) -> Any:
             when a graph is traced, and a multiple of the number of degradations.
         degradations: float32 array or tensor of shape (num_degradations, 9) from
             `random_degradations`; num_degradations is known when a graph is traced.
-        textures: from `make_textures`.
+        textures: from `make_textures`; without lines, no outlines are drawn either.
 
     Returns:
         float tensor of the shape of `images`, 0 to 1.
@@ -137,16 +144,17 @@ def degrade_images(images: Any, degradations: Any, textures: Textures) -> Any:
     thin = _filter_neighbours(images, keras.ops.minimum)
     degraded = mix(keras.ops.reshape(images, shape), thick, keras.ops.maximum(thicker, 0))
     degraded = keras.ops.clip(mix(degraded, thin, keras.ops.maximum(-thicker, 0)), 0, 1)
-    outside = keras.ops.reshape(thick, shape) - degraded
-    degraded = keras.ops.clip(degraded + outline * (outside - degraded), 0, 1)
 
     indices = keras.ops.cast(keras.ops.reshape(first, (-1, 1)), "int32") + np.arange(
         shape[1], dtype=np.int32
     )
     indices = keras.ops.reshape(indices % NUM_TEXTURES, (-1,))
-    across = darkness * keras.ops.reshape(keras.ops.take(textures.lines, indices, axis=0), shape)
-    degraded = keras.ops.maximum(degraded, across)
-    degraded = degraded * (1 + keras.ops.minimum(across, 0))
+    if textures.lines is not None:
+        outside = keras.ops.reshape(thick, shape) - degraded
+        degraded = keras.ops.clip(degraded + outline * (outside - degraded), 0, 1)
+        across = keras.ops.take(textures.lines, indices, axis=0)
+        across = darkness * keras.ops.reshape(across, shape)
+        degraded = keras.ops.maximum(degraded, across) * (1 + keras.ops.minimum(across, 0))
 
     rows, columns = np.arange(ROWS)[:, None] + 0.5, np.arange(COLUMNS) + 0.5
     erased = (keras.ops.abs(rows - row) < side / 2) & (keras.ops.abs(columns - column) < side / 2)

@@ -50,7 +50,7 @@ def random_warps(
         in pixels.
     """
     rotation = ROTATION * strength if rotation is None else rotation
-    angle = np.radians(rng.uniform(-1, 1, num_warps) * rotation)
+    angle = np.radians(rng.uniform(-rotation, rotation, num_warps))
     stretch = 1 + rng.uniform(-SCALE, SCALE, (num_warps, 2)) * strength
     slant = rng.uniform(-SHEAR, SHEAR, num_warps) * strength
     shift = rng.uniform(-SHIFT, SHIFT, (num_warps, 2, 1)) * strength

@@ -7,7 +7,7 @@ from digits.keras_quietly import keras
 from digits.mnist import NETWORKS
 from digits.networks import detector_model
 from digits.training import RECIPES, choose_recipe
-from digits.training.recipes import build_optimizer
+from digits.training.recipes import FORMS, build_optimizer
 
 
 def test_every_network_has_a_recipe():
@@ -23,6 +23,14 @@ def test_augmentation_is_as_strong_as_asked(name, distilled):
     assert degrade.warp_strength == warp.warp_strength > none.warp_strength == 0
     assert degrade.degraded_share > 0 == warp.degraded_share == none.degraded_share
     assert none.epochs < warp.epochs == degrade.epochs
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_forms_are_degraded_images_and_more(name):
+    degrade, forms = (choose_recipe(name, kind, False) for kind in ("degrade", "forms"))
+    assert forms == dataclasses.replace(degrade, **FORMS) != degrade
+    assert degrade.degraded_rotation is None
+    assert degrade.outlined_share == degrade.lined_share == 0
 
 
 def test_only_the_recipe_of_the_dense_network_changes_with_a_teacher():

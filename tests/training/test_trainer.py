@@ -9,7 +9,7 @@ import data
 import model as models
 from digits.keras_quietly import keras
 from digits.networks import heads
-from digits.training import RECIPES, checkpoint, trainer
+from digits.training import RECIPES, checkpoint, recipes, trainer
 from digits.transforms import degrade, warp
 
 
@@ -82,27 +82,33 @@ def test_training_learns_and_its_validation_figures_are_keras_own(fit, sets, nam
     assert history["val_accuracy"][-1] == pytest.approx(accuracy, abs=1e-6)
 
 
-@pytest.mark.parametrize(("degraded_share", "num_warps"), [(0.0, 1), (0.5, 2)])
+@pytest.mark.parametrize(
+    ("degraded_share", "num_warps", "forms"),
+    [(0.0, 1, {}), (0.5, 2, {}), (0.5, 2, recipes.FORMS)],
+    ids=["warp", "degrade", "forms"],
+)
 def test_the_first_epoch_is_what_keras_computes_from_the_same_batches(
-    fit, sets, degraded_share, num_warps
+    fit, sets, degraded_share, num_warps, forms
 ):
     """An independent run of the same steps through `train_on_batch`."""
-    network, _ = fit(epochs=1, degraded_share=degraded_share)
+    network, _ = fit(epochs=1, degraded_share=degraded_share, **forms)
     keras.utils.set_random_seed(0)
     expected = models.build_dense()
     trained = trainer.compile_model(expected, make_recipe(), 9)
     rng = np.random.default_rng((0, 0))
     order = rng.permutation(600)[:576].reshape(9, 64)
     warps = warp.random_warps(rng, 9 * num_warps).reshape(9, num_warps, 2, 28)
-    if degraded_share:
-        warps[:, 0] = warp.random_warps(rng, 9, rotation=degrade.ROTATION)
+    shares = {key: share for key, share in forms.items() if key != "degraded_rotation"}
+    if forms:
+        warps[:, 0] = warp.random_warps(rng, 9, rotation=forms["degraded_rotation"])
     rng.random(9 * num_warps)  # which of them are replaced by none: no one
-    degradations = degrade.random_degradations(rng, 9).reshape(9, 1, degrade.NUM_PARAMETERS)
+    degradations = degrade.random_degradations(rng, 9, **shares)
+    degradations = degradations.reshape(9, 1, degrade.NUM_PARAMETERS)
     images, labels = data.normalize(sets[0][0]), sets[0][1]
     for batch, batch_warps, batch_degradations in zip(order, warps, degradations, strict=True):
         warped = np.array(warp.warp_images(images[batch], batch_warps))
         if degraded_share:
-            textures = degrade.make_textures(0)
+            textures = degrade.make_textures(0, with_lines=bool(forms))
             warped[:32] = degrade.degrade_images(warped[:32], batch_degradations, textures)
         trained.train_on_batch(warped, labels[batch])
     for ours, theirs in zip(network.get_weights(), expected.get_weights(), strict=True):

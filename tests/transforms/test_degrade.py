@@ -5,7 +5,7 @@ from scipy import ndimage
 from digits.transforms import degrade
 
 THICKER, ROW, COLUMN, SIDE, BLUR, SIGMA, FIRST, OUTLINE, DARKNESS = range(degrade.NUM_PARAMETERS)
-TEXTURES = degrade.make_textures(0)
+TEXTURES = degrade.make_textures(0, with_lines=True)
 NOISE = TEXTURES.noise
 
 
@@ -95,7 +95,7 @@ def test_noise_images_are_independent_pixels_specks_and_clouds():
 
 
 def test_groups_of_images_share_degradations_in_order(images):
-    degradations = degrade.random_degradations(np.random.default_rng(1), 4)
+    degradations = degrade.random_degradations(np.random.default_rng(1), 4, 0.5, 0.5)
     together = np.asarray(degrade.degrade_images(images, degradations, TEXTURES))
     for place in range(4):
         part = slice(3 * place, 3 * place + 3)
@@ -105,14 +105,15 @@ def test_groups_of_images_share_degradations_in_order(images):
 
 
 def test_degradations_are_drawn_from_the_ranges_of_the_constants():
-    degradations = degrade.random_degradations(np.random.default_rng(2), 4000)
+    shares = {"outlined_share": 0.15, "lined_share": 0.35}
+    degradations = degrade.random_degradations(np.random.default_rng(2), 4000, **shares)
     for column, low, high, share in [
         (THICKER, -degrade.THINNER, degrade.THICKER, degrade.SHARE_OF_EACH),
         (SIDE, *degrade.ERASED_SIDE, degrade.SHARE_OF_EACH),
         (SIGMA, 0, degrade.NOISE, degrade.SHARE_OF_EACH),
         (BLUR, 1, degrade.NUM_BLURS - 1, degrade.SHARE_OF_EACH),
-        (OUTLINE, *degrade.OUTLINE, degrade.OUTLINED_SHARE),
-        (DARKNESS, -degrade.LINES[1], degrade.LINES[1], degrade.LINED_SHARE),
+        (OUTLINE, *degrade.OUTLINE, 0.15),
+        (DARKNESS, -degrade.LINES[1], degrade.LINES[1], 0.35),
     ]:
         chosen = degradations[:, column][degradations[:, column] != 0]
         assert len(chosen) / 4000 == pytest.approx(share, abs=0.03)
@@ -129,5 +130,9 @@ def test_degradations_are_drawn_from_the_ranges_of_the_constants():
     for column in (ROW, COLUMN):
         assert degradations[:, column].min() == pytest.approx(degrade.ERASED_CENTRE[0], abs=0.02)
         assert degradations[:, column].max() == pytest.approx(degrade.ERASED_CENTRE[1], abs=0.02)
-    again = degrade.random_degradations(np.random.default_rng(2), 4000)
+    again = degrade.random_degradations(np.random.default_rng(2), 4000, **shares)
     np.testing.assert_array_equal(again, degradations)
+    without = degrade.random_degradations(np.random.default_rng(2), 4000)
+    assert not without[:, [OUTLINE, DARKNESS]].any()
+    is_same = degradations[:, OUTLINE] == 0
+    np.testing.assert_array_equal(without[is_same, :OUTLINE], degradations[is_same, :OUTLINE])
