@@ -35,9 +35,9 @@ def build_dense() -> keras.Sequential:
 def build_lenet() -> keras.Sequential:
     """Build a small network of two convolutions and two dense layers, 215,194 parameters.
 
-    It learns fastest, in one epoch. Its layers are of the kind of Y. LeCun et al., "Gradient-based
-    learning applied to document recognition", Proceedings of the IEEE 86 (1998), and of the sizes
-    of https://github.com/tuomaso/train_mnist_fast.
+    It learns fastest, in an epoch or two. Its layers are of the kind of Y. LeCun et al.,
+    "Gradient-based learning applied to document recognition", Proceedings of the IEEE 86 (1998),
+    and of the sizes of https://github.com/tuomaso/train_mnist_fast.
 
     Returns:
         As `build_dense`.

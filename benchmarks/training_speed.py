@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MultipleLocator, PercentFormatter
 
 from benchmarks.contestants import ANY, DENSE
 from digits import files, plotting
@@ -69,13 +69,14 @@ def seconds_to(curve, accuracy):
     return next((seconds for seconds, reached in curve if reached >= accuracy), None)
 
 
-def draw_race(curves, path, lowest):
+def draw_race(curves, path, lowest, legend):
     """Draw accuracy against seconds of training, a line a run.
 
     Args:
         curves: dict of lists of runs by name; a run is a list of `(seconds, accuracy)`.
         path: PNG file to write.
         lowest: accuracy at the bottom of the figure.
+        legend: where it stands.
     """
     colors = (
         plotting.VERMILLION,
@@ -95,14 +96,17 @@ def draw_race(curves, path, lowest):
         ends = [run[-1] for run in runs]
         axes.plot(*zip(*ends, strict=True), marker, color=color, ms=6, label=name)
     axes.set_xscale("log")
-    axes.set_xticks([0.5, 1, 2, 5, 10, 20, 50])
+    longest = max(run[-1][0] for runs in curves.values() for run in runs)
+    axes.set_xticks([tick for tick in (0.5, 1, 2, 5, 10, 20, 50) if tick < 2 * longest])
     axes.xaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    axes.yaxis.set_major_locator(MultipleLocator(0.01 if lowest < 0.95 else 0.002))
     axes.set(xlabel="seconds of training (logarithmic)", ylabel="validation accuracy")
-    axes.set_ylim(bottom=lowest)
+    highest = max(point[1] for runs in curves.values() for run in runs for point in run)
+    axes.set_ylim(lowest, highest + 0.05 * (highest - lowest))
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc="lower right", fontsize=9, title="the end of each run")
+    axes.legend(loc=legend, fontsize=9, title="the end of each run")
     plotting.save(figure, path)
 
 
@@ -184,7 +188,8 @@ def main():
     results = ROOT / "benchmarks" / "results" / f"{NAMES[args.race]}.json"
     figure = ROOT / "plots" / "released" / f"{NAMES[args.race]}.png"
     files.write_json(results, {"matmul_flops": matmul_rate, "curves": curves})
-    draw_race(curves, figure, lowest=0.94 if args.race == "dense" else 0.98)
+    lowest, legend = (0.94, "lower right") if args.race == "dense" else (0.98, "lower left")
+    draw_race(curves, figure, lowest, legend)
     print(report_dense(curves, matmul_rate) if args.race == "dense" else report_any(curves))
     print(f"Wrote {results}\nWrote {figure}")
 

@@ -102,7 +102,7 @@ def fold_classifier(model: keras.Sequential, policy: str = "float32") -> keras.S
         )
     configs: list[tuple[type[keras.layers.Layer], dict]] = []
     for layer in model.layers:
-        if isinstance(layer, keras.layers.ReLU):
+        if isinstance(layer, keras.layers.ReLU) and "activation" in configs[-1][1]:
             configs[-1][1]["activation"] = "relu"
         elif not isinstance(layer, (keras.layers.BatchNormalization, keras.layers.Dropout)):
             config = layer.get_config()

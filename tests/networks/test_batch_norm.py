@@ -31,6 +31,15 @@ def test_a_folded_classifier_answers_alike_and_has_nothing_to_normalize():
     np.testing.assert_allclose(low_precision, folded.predict(images, verbose=0), atol=0.02)
 
 
+def test_a_relu_after_pooling_stays_a_layer():
+    images = np.random.default_rng(1).random((20, 28, 28), np.float32)
+    trained = models.build_lenet()
+    folded = batch_norm.fold_classifier(trained)
+    np.testing.assert_allclose(
+        folded.predict(images, verbose=0), trained.predict(images, verbose=0), atol=1e-5
+    )
+
+
 def test_a_folded_detector_answers_alike():
     keras.utils.set_random_seed(0)
     trained = shake(detector_model.build_detector())
