@@ -181,8 +181,6 @@ class Bins(NamedTuple):
 def bin_by_confidence(labels: np.ndarray, probabilities: np.ndarray) -> Bins:
     """Count images in 15 bins of equal width by confidence, the largest probability.
 
-    A bin is open below and closed above, so that a confidence of 1 belongs to the last one.
-
     Args:
         labels: integers 0-9 of shape (n,).
         probabilities: floats of shape (n, 10).
@@ -190,9 +188,23 @@ def bin_by_confidence(labels: np.ndarray, probabilities: np.ndarray) -> Bins:
     Returns:
         The counts of each bin.
     """
-    confidences = probabilities.max(axis=1)
+    return count_in_bins(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
+
+
+def count_in_bins(confidences: np.ndarray, is_correct: np.ndarray) -> Bins:
+    """Count predictions in 15 bins of equal width by confidence.
+
+    A bin is open below and closed above, so that a confidence of 1 belongs to the last one.
+
+    Args:
+        confidences: floats in [0, 1] of shape (n,).
+        is_correct: bools of shape (n,).
+
+    Returns:
+        The counts of each bin.
+    """
     bins = np.clip(np.ceil(confidences * NUM_BINS).astype(int) - 1, 0, NUM_BINS - 1)
-    values = np.ones(len(labels)), probabilities.argmax(axis=1) == labels, confidences
+    values = np.ones(len(confidences)), is_correct, confidences
     return Bins(*(np.bincount(bins, value, minlength=NUM_BINS) for value in values))
 
 

@@ -92,7 +92,8 @@ LESSONS = (
         "Robustness to degraded images",
         "All three networks were trained on digits that were warped, blurred, partly covered and "
         "noisy, so such images reduce their accuracy only a little. A digit that is rotated by 40 "
-        "degrees is misread more often: it can look like another digit.",
+        "degrees is misread more often: it can look like another digit. They were not trained on "
+        "digits with lines across or on outlines, and misread many of them.",
     ),
 )
 
