@@ -108,7 +108,7 @@ def test_models_are_scored_on_corrupted_images(run_main, tiny_data, dense_path, 
     assert set(results["models"]) == {"dense 1", "dense 2"}
     assert results["models"]["dense 1"] == results["models"]["dense 2"]
     assert "contrast loss" in done.stdout and "95% interval" in done.stdout
-    assert "36/36" in done.stdout  # progress
+    assert "44/44" in done.stdout  # progress
     with Image.open(tmp_path / "plots" / "dense 1_dense 2_robustness.png") as figure:
         assert figure.size[0] == 1200
 

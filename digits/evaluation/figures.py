@@ -327,7 +327,7 @@ def draw_robustness(
         axes.tick_params(labelsize=8)
         _style_axes(axes)
     for axes in all_axes.ravel()[len(CORRUPTIONS) :]:
-        axes.set_visible(False)
+        axes.remove()
     all_axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1))
     for row in all_axes:
         row[0].set_ylabel("accuracy", fontsize=9)

@@ -222,7 +222,7 @@ def make_steps(
             if warps.shape[1]:
                 batch = warp.warp_images(batch, warps[step])
             batch = tf.ensure_shape(batch, (batch_size, *images.shape[1:]))
-            if num_degraded:
+            if textures is not None:
                 part = degrade.degrade_images(batch[:num_degraded], degradations[step], textures)
                 batch = tf.concat([part, batch[num_degraded:]], axis=0)
             return batch

@@ -82,13 +82,13 @@ def test_the_page_is_whole_and_needs_no_other_file(page):
     for row in results["out_of_distribution"].values():
         low, high = row["auroc_interval"]
         assert 0 <= low <= row["auroc"] <= high <= 1
-    assert len(results["robustness"]["accuracy"]) == 9
+    assert len(results["robustness"]["accuracy"]) == 11
     assert results["robustness"]["num_images"] == 24
     coverages = [row["coverage"] for row in results["selective_classification"]]
     assert coverages == [0.99, 0.98, 0.95, 0.9]
     written = [line.rpartition("_")[2] for line in printed.splitlines() if line.startswith("Wrote")]
     assert written[-2:] == ["report.html", "Wrote r.json"]
-    assert "38/38" in printed  # progress
+    assert "46/46" in printed  # progress
 
 
 def test_a_convolutional_network_without_json_has_a_report(run_main, tiny_data, tmp_path):
