@@ -3,7 +3,8 @@
 python -m benchmarks.reading_confidence reads 300 synthetic pages, written with digits that nothing
 was trained on. A digit that was read is right if its box is that of a true digit (intersection over
 union of at least 0.5) and so is its label. With --photos FOLDER it reads labelled photos too (see
-benchmarks/photo_accuracy.py), of which the text in reading order is compared.
+benchmarks/photo_accuracy.py), of which the text in reading order is compared, and with
+--results-file FILE.json it writes the numbers.
 """
 
 from __future__ import annotations
@@ -42,28 +43,28 @@ class Reading:
 
     Attributes:
         probabilities: float array of shape (n,), the reader's.
-        is_right: bool array of shape (n,): whether there is this digit.
+        is_correct: bool array of shape (n,): whether there is this digit.
         is_sure: bool array of shape (n,): whether the reader says that it is sure.
     """
 
     probabilities: np.ndarray
-    is_right: np.ndarray
+    is_correct: np.ndarray
     is_sure: np.ndarray
 
     def to_dict(self) -> dict[str, Any]:
         """Summarize as plain numbers, ready for JSON."""
-        bins = metrics.count_in_bins(self.probabilities, self.is_right)
+        bins = metrics.count_in_bins(self.probabilities, self.is_correct)
         is_used = bins.num_images > 0
         return {
-            "num_digits": len(self.is_right),
-            "num_wrong": int((~self.is_right).sum()),
+            "num_digits": len(self.is_correct),
+            "num_wrong": int((~self.is_correct).sum()),
             "num_sure": int(self.is_sure.sum()),
-            "num_sure_and_wrong": int((self.is_sure & ~self.is_right).sum()),
+            "num_sure_and_wrong": int((self.is_sure & ~self.is_correct).sum()),
             "mean_probability": float(self.probabilities.mean()),
-            "ece": float(np.abs(bins.num_correct - bins.confidence).sum() / len(self.is_right)),
+            "ece": float(np.abs(bins.num_correct - bins.confidence).sum() / len(self.is_correct)),
             "bins": {
                 "num_digits": bins.num_images[is_used].astype(int).tolist(),
-                "num_right": bins.num_correct[is_used].astype(int).tolist(),
+                "num_correct": bins.num_correct[is_used].astype(int).tolist(),
                 "probability": (bins.confidence / np.maximum(bins.num_images, 1))[is_used].tolist(),
             },
         }
@@ -107,8 +108,8 @@ def read_synthetic_pages(
         true = page.labels[is_clear & is_digit]
         for digit, matched in zip(found, matches, strict=True):
             if matched != detection.IGNORED:
-                is_right = matched >= 0 and true[matched] == digit.label
-                rows.append((digit.probability, bool(is_right), digit.is_sure))
+                is_correct = matched >= 0 and true[matched] == digit.label
+                rows.append((digit.probability, bool(is_correct), digit.is_sure))
     return _make_reading(rows)
 
 
@@ -145,8 +146,8 @@ def _compare(page: Page, true: str) -> Iterator[tuple[float, bool, bool]]:
 
 
 def _make_reading(rows: Sequence[tuple[float, bool, bool]]) -> Reading:
-    probabilities, is_right, is_sure = zip(*rows, strict=True)
-    return Reading(np.array(probabilities), np.array(is_right), np.array(is_sure))
+    probabilities, is_correct, is_sure = zip(*rows, strict=True)
+    return Reading(np.array(probabilities), np.array(is_correct), np.array(is_sure))
 
 
 def format_table(readings: Mapping[str, Reading]) -> str:
@@ -177,7 +178,7 @@ def draw(readings: Mapping[str, Reading], path: Path) -> None:
         zip(readings.items(), plotting.LINES, strict=False)
     ):
         bins = reading.to_dict()["bins"]
-        count, right = np.array(bins["num_digits"]), np.array(bins["num_right"])
+        count, right = np.array(bins["num_digits"]), np.array(bins["num_correct"])
         intervals = np.array([*map(metrics.wilson_interval, right, count)]).T
         axes.errorbar(
             bins["probability"], right / count, np.abs(intervals - right / count), label=name,

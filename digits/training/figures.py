@@ -83,8 +83,7 @@ def draw_augmentation(
         degradations = degrade.random_degradations(
             rng, len(copies[1::2]), recipe.outlined_share, recipe.lined_share
         )
-        with_lines = recipe.outlined_share + recipe.lined_share > 0
-        textures = degrade.make_textures(seed, with_lines)
+        textures = degrade.make_textures(seed, recipe.has_lines)
         copies[1::2] = degrade.degrade_images(copies[1::2], degradations, textures)
         title = "warped, or warped and degraded, as in training"
 

@@ -64,6 +64,11 @@ class Recipe:
     outlined_share: float = 0.0
     lined_share: float = 0.0
 
+    @property
+    def has_lines(self) -> bool:
+        """Whether lines or outlines are drawn on some of the degraded images."""
+        return self.outlined_share > 0 or self.lined_share > 0
+
     def steps_per_epoch(self, num_images: int) -> int:
         """Number of steps in an epoch of so many images; an incomplete batch is left out."""
         return max(1, num_images // self.batch_size)
@@ -143,8 +148,8 @@ DISTILLED: dict[str, dict[str, Any]] = {
     "cnn": {},
 }
 # What changes without augmentation, where a network soon overfits. The values for tiny and cnn
-# were not searched for. Those of lenet are those of https://github.com/tuomaso/train_mnist_fast but
-# for the batch and a second epoch.
+# were not searched for, nor those of lenet above. Those of lenet here are those of
+# https://github.com/tuomaso/train_mnist_fast but for the batch and a second epoch.
 NOT_AUGMENTED: dict[str, dict[str, Any]] = {
     "dense": {"epochs": 6, "learning_rate": 1.2e-2},
     "lenet": {"epochs": 2, "learning_rate": 1e-2, "betas": (0.7, 0.9)},

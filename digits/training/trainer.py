@@ -144,8 +144,7 @@ def fit(
     num_degradations = int(num_warps * recipe.degraded_share)
     textures = None
     if num_degradations:
-        with_lines = recipe.outlined_share + recipe.lined_share > 0
-        textures = degrade.make_textures(seed, with_lines)
+        textures = degrade.make_textures(seed, recipe.has_lines)
     run_steps = make_steps(model, execution, train_set, textures)
     evaluate = _make_evaluation(model, execution, val_set)
     last_checkpoint = time.monotonic()

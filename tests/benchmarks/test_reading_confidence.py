@@ -47,7 +47,7 @@ def read(*results):
     return reading_confidence.read_synthetic_pages(Reader(results), images, labels, len(results))
 
 
-def test_a_digit_is_right_if_its_box_and_its_label_are(written):
+def test_a_digit_is_correct_if_its_box_and_its_label_are(written):
     reading = read(
         make_result(make_digit(3, 0.9, (1, 1, 20, 20))),
         make_result(make_digit(8, 0.7, (1, 1, 20, 20))),  # another label
@@ -60,7 +60,7 @@ def test_a_digit_is_right_if_its_box_and_its_label_are(written):
             make_digit(1, 0.95, (31, 0, 50, 20)),
         ),
     )
-    assert reading.is_right.tolist() == [True, False, False, False, True, False]
+    assert reading.is_correct.tolist() == [True, False, False, False, True, False]
     assert reading.probabilities.tolist() == [0.9, 0.7, 0.6, 0.85, 0.9, 0.5]
     assert reading.is_sure.tolist() == [True, False, False, True, True, False]
 
@@ -79,13 +79,13 @@ def test_digits_of_photos_are_aligned_with_the_true_ones(tmp_path):
         {"file": "c.png", "layout": "single", "lines": ["7"]},
     ]
     reading = reading_confidence.read_photos(Reader(results), {tmp_path: labels})
-    assert reading.is_right.tolist() == [True, True, False, True, True]
+    assert reading.is_correct.tolist() == [True, True, False, True, True]
 
 
 def test_figures_are_those_of_the_digits(tmp_path):
     probabilities = np.array([0.99] * 90 + [0.5] * 10)
-    is_right = np.array([True] * 88 + [False] * 2 + [True] * 5 + [False] * 5)
-    reading = Reading(probabilities, is_right, probabilities >= 0.8)
+    is_correct = np.array([True] * 88 + [False] * 2 + [True] * 5 + [False] * 5)
+    reading = Reading(probabilities, is_correct, probabilities >= 0.8)
     row = reading.to_dict()
     assert (row["num_digits"], row["num_wrong"], row["num_sure"]) == (100, 7, 90)
     assert row["num_sure_and_wrong"] == 2
