@@ -184,6 +184,12 @@ class _Written:
         """Boxes of the digits, then of the signs."""
         return np.concatenate([self.boxes, self.signs.boxes])
 
+    @property
+    def are_sure(self) -> np.ndarray:
+        """Whether each digit, then each sign, is sure."""
+        are_digits_sure = np.array([digit.is_sure for digit in self.digits], bool)
+        return np.concatenate([are_digits_sure, self.signs.is_sure])
+
 
 def _find_structure(
     ruled: np.ndarray, found: Detections
@@ -228,7 +234,7 @@ def _find_ruled_grid(
     grid = tables.find_grid(page_rules, written.boxes, written.signs.boxes)
     if grid is None:
         return written, None
-    in_words, is_unread = words.find_words(page, grid.rules, written.all_boxes)
+    in_words, is_unread = words.find_words(page, grid.rules, written.all_boxes, written.are_sure)
     num_digits = len(written.boxes)
     is_kept = ~in_words[:num_digits]
     digits = _doubt(written.digits, is_unread[:num_digits])

@@ -20,11 +20,13 @@ MIN_DARKNESS = 0.4  # of ink, as a share of the darkest of a usual symbol
 # is in so many parts, or in one that is so many digit heights wide, as joined handwriting is.
 MAX_UNREAD, MIN_LETTERS, JOINED_WIDTH = 0.5, 3, 2.2
 # A column is one of letters if nothing was read in so many of its cells with ink, and in more than
-# half of them.
-MIN_UNREAD_CELLS = 5
+# half of them, where a cell with a doubtful digit counts so much.
+MIN_UNREAD_CELLS, DOUBTFUL_CELL = 5, 0.5
 
 
-def find_words(page: np.ndarray, rules: Rules, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def find_words(
+    page: np.ndarray, rules: Rules, boxes: np.ndarray, are_sure: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Tell which symbols stand in cells with a word, and which in cells of which much is not read.
 
     Args:
@@ -32,6 +34,7 @@ def find_words(page: np.ndarray, rules: Rules, boxes: np.ndarray) -> tuple[np.nd
         rules: between the cells.
         boxes: float array of shape (n, 4): left, top, right, bottom of each digit and sign, in
             pixels, n at least 1.
+        are_sure: bool array of shape (n,), whether each digit or sign is sure.
 
     Returns:
         Two bool arrays of shape (n,): whether there is a word in the cell of each symbol; and
@@ -77,13 +80,13 @@ def find_words(page: np.ndarray, rules: Rules, boxes: np.ndarray) -> tuple[np.nd
             in_words |= here
         else:
             unread |= here
-    columns = _find_columns_of_letters(rules, part_cells[is_letter], cells)
+    columns = _find_columns_of_letters(rules, part_cells[is_letter], cells, are_sure)
     in_words |= _are_inside(rules, cells) & np.isin(cells[:, 1], columns)
     return in_words, unread
 
 
 def _find_columns_of_letters(
-    rules: Rules, letter_cells: np.ndarray, cells: np.ndarray
+    rules: Rules, letter_cells: np.ndarray, cells: np.ndarray, are_sure: np.ndarray
 ) -> list[int]:
     """Find the columns of a table in which most cells have letters, of which some look like digits.
 
@@ -91,15 +94,20 @@ def _find_columns_of_letters(
         rules: between the cells.
         letter_cells: integer array of shape (m, 2): row and column of each part that was not read.
         cells: integer array of shape (n, 2): row and column of each symbol that was read.
+        are_sure: bool array of shape (n,), whether each of these symbols is sure.
     """
-    read = set(map(tuple, cells[_are_inside(rules, cells)].tolist()))
+    inside = _are_inside(rules, cells)
+    read = set(map(tuple, cells[inside].tolist()))
+    doubtful = set(map(tuple, cells[inside & ~are_sure].tolist()))
     unread = set(map(tuple, letter_cells[_are_inside(rules, letter_cells)].tolist())) - read
     num_read = Counter(column for _, column in read)
+    num_doubtful = Counter(column for _, column in doubtful)
     num_unread = Counter(column for _, column in unread)
     return [
         column
         for column, count in num_unread.items()
-        if count >= MIN_UNREAD_CELLS and count > num_read[column]
+        if count >= MIN_UNREAD_CELLS
+        and count > num_read[column] - (1 - DOUBTFUL_CELL) * num_doubtful[column]
     ]
 
 

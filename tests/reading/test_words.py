@@ -38,7 +38,8 @@ FIRST, SECOND, OTHER = (300, 40), (325, 40), (60, 100)
 
 
 def find(page, *places):
-    in_words, is_unread = find_words(page, RULES, np.array([box(*place) for place in places]))
+    boxes = np.array([box(*place) for place in places])
+    in_words, is_unread = find_words(page, RULES, boxes, np.ones(len(boxes), bool))
     return in_words.tolist(), is_unread.tolist()
 
 
@@ -74,21 +75,27 @@ def test_a_page_without_ink_has_no_words(level):
     assert find(page, FIRST, (-50, -50), (900, 20)) == ([False] * 3, [False] * 3)
 
 
-@pytest.mark.parametrize(("num_read", "are_letters"), [(2, True), (5, False)])
-def test_a_column_in_which_most_cells_have_letters_has_no_digits(num_read, are_letters):
-    """Of nine cells in the second column with a letter each, some letters were read as digits."""
-    edges = range(10, 380, 40)
+@pytest.mark.parametrize(
+    ("num_rows", "num_read", "num_sure", "are_letters"),
+    [(9, 2, 2, True), (9, 5, 5, False), (12, 7, 7, False), (12, 7, 3, False), (12, 7, 2, True)],
+)
+def test_a_column_in_which_most_cells_have_letters_has_no_digits(
+    num_rows, num_read, num_sure, are_letters
+):
+    """Of the cells in the second column with a letter each, some letters were read as digits."""
+    edges = [10 + 40 * row for row in range(num_rows + 1)]
     rules = Rules(
         np.array([[0.0, y, 400.0, y] for y in edges]),
-        np.array([[x, 10.0, x, 370.0] for x in (0, 200, 400)]),
+        np.array([[x, 10.0, x, edges[-1]] for x in (0, 200, 400)]),
     )
-    page = Image.new("L", (401, 381), 220)
+    page = Image.new("L", (401, edges[-1] + 11), 220)
     pen = ImageDraw.Draw(page)
     places = [(x, y + 20) for x in (100, 300) for y in edges[:-1]]
     for x, y in places:
         pen.line([x - 5, y - 12, x + 5, y + 12], fill=40, width=3)
         pen.line([x + 5, y - 12, x - 5, y + 12], fill=40, width=3)
     grey = (np.asarray(page) / 255).astype(np.float32)
-    read = places[: 9 + num_read]  # all of the first column
-    in_words, _ = find_words(grey, rules, np.array([box(*place) for place in read]))
-    assert in_words.tolist() == [False] * 9 + [are_letters] * num_read
+    read = places[: num_rows + num_read]  # all of the first column
+    are_sure = np.arange(len(read)) < num_rows + num_sure
+    in_words, _ = find_words(grey, rules, np.array([box(*place) for place in read]), are_sure)
+    assert in_words.tolist() == [False] * num_rows + [are_letters] * num_read

@@ -67,7 +67,8 @@ export function makeReader(engine, { detector, classifier, widths }, pause = () 
         const numBeside = boxes.filter((box) => locateInRows(rows, box)[0] < 0).length;
         if (areStacked(rows) || numBeside > MIN_BESIDE_BOXES * boxes.length) grid = findGrid(pageRules, boxes, signBoxes);
         if (grid) {
-            const words = findWords(page, grid.rules, [...boxes, ...signBoxes]), ofSigns = words.slice(boxes.length);
+            const areSure = [...digits, ...signs].map(({ isSure }) => isSure);
+            const words = findWords(page, grid.rules, [...boxes, ...signBoxes], areSure), ofSigns = words.slice(boxes.length);
             digits = digits.map((digit, index) => ({ ...digit, isSure: digit.isSure && !words[index].isUnread }))
                 .filter((_, index) => !words[index].isInWord);
             signs = signs.filter((_, index) => !ofSigns[index].isInWord);

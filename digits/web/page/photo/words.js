@@ -18,12 +18,12 @@ const MIN_DARKNESS = 0.4; // of ink, as a share of the darkest of a usual symbol
 // so many parts, or in one that is so many digit heights wide, as joined handwriting is.
 const MAX_UNREAD = 0.5, MIN_LETTERS = 3, JOINED_WIDTH = 2.2;
 // A column is one of letters if nothing was read in so many of its cells with ink, and in more than half of
-// them.
-const MIN_UNREAD_CELLS = 5;
+// them, where a cell with a doubtful digit counts so much.
+const MIN_UNREAD_CELLS = 5, DOUBTFUL_CELL = 0.5;
 
 // For each symbol, {isInWord, isUnread}: whether there is a word in its cell; and whether more than half of
 // the ink there is in no symbol, although it is no word: perhaps digits were not detected.
-export function findWords(page, rules, boxes) {
+export function findWords(page, rules, boxes, areSure) {
     const { width, height } = page, unit = measureDigitHeight(boxes), darkness = measureDarkness(page, unit);
     const usual = median(boxes.map((box) => {
         let darkest = 0;
@@ -66,7 +66,7 @@ export function findWords(page, rules, boxes) {
     });
     const symbolCells = boxes.map((box) => locate(rules, middleOf(box)));
     const letterCells = [...cells].filter(([, { letters }]) => letters.length).map(([key]) => key.split(",").map(Number));
-    const columns = findColumnsOfLetters(rules, letterCells, symbolCells);
+    const columns = findColumnsOfLetters(rules, letterCells, symbolCells, areSure);
     return symbolCells.map((cell) => {
         const { all, letters } = cells.get(cell.join()) ?? { all: [], letters: [] };
         const isMissed = sum(letters.map(({ size }) => size)) > MAX_UNREAD * sum(all);
@@ -77,15 +77,16 @@ export function findWords(page, rules, boxes) {
 }
 
 // Find the columns of a table in which most cells have letters, of which some look like digits.
-function findColumnsOfLetters(rules, letterCells, symbolCells) {
+function findColumnsOfLetters(rules, letterCells, symbolCells, areSure) {
     const listInside = (cells) => new Set(cells.filter((cell) => isBetweenRules(rules, cell)).map(String));
-    const read = listInside(symbolCells);
+    const read = listInside(symbolCells), doubtful = listInside(symbolCells.filter((_, index) => !areSure[index]));
     const unread = [...listInside(letterCells)].filter((cell) => !read.has(cell));
     const columnOf = (cell) => Number(cell.split(",")[1]);
     const count = (cells, column) => [...cells].filter((cell) => columnOf(cell) === column).length;
     return [...new Set(unread.map(columnOf))].filter((column) => {
         const numUnread = count(unread, column);
-        return numUnread >= MIN_UNREAD_CELLS && numUnread > count(read, column);
+        const numRead = count(read, column) - (1 - DOUBTFUL_CELL) * count(doubtful, column);
+        return numUnread >= MIN_UNREAD_CELLS && numUnread > numRead;
     });
 }
 
