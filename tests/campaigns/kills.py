@@ -25,6 +25,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 RELEASED = ROOT / "saved_models" / "released"
@@ -82,6 +83,10 @@ COMMANDS = {
         ("predict.py", "photos", "--csv", "out/read.csv", "--results-file", "out/read.json",
          "--plots-dir", "out")
     ),
+    "sweep": Command(
+        ("benchmarks/sweep.py", "--data", "data.npz", "--epochs", "2", "--trials", "3",
+         "--study", "out/own.journal", "--plots-dir", "out")
+    ),
 }  # fmt: skip
 
 
@@ -95,10 +100,10 @@ def make_folder(folder: Path, name: str, num_images: int = 360) -> None:
         shutil.copy(photo, folder / "photos" / f"{number}.jpg")
     (folder / "out").mkdir()
     old = "detector" if name == "detector" else "dense"
-    if name != "folder":
+    if name not in ("folder", "sweep"):
         for suffix in (".keras", ".json", ".onnx"):
             shutil.copy(RELEASED / f"{old}{suffix}", folder / "out" / f"own{suffix}")
-    else:
+    if name == "folder":
         (folder / "out" / "read.csv").write_text("old\n")
         (folder / "out" / "read.json").write_text("{}\n")
 
@@ -127,9 +132,20 @@ def read_state(folder: Path) -> dict[str, object]:
 
 
 def read_content(path: Path) -> object:
-    """Read a file, less dates and durations in it; None if it is damaged."""
+    """Read a file, less dates and durations in it; None if it is damaged.
+
+    Of a sweep, whose trial is another after a kill, the kind and size of what there is.
+    """
     content = path.read_bytes()
     try:
+        if path.suffix == ".journal":
+            return count_trials(path)
+        if "_sweep_" in path.name and path.suffix == ".csv":
+            return content.count(b"\n"), content.splitlines()[0]
+        if "_sweep_" in path.name:
+            with Image.open(path) as figure:
+                figure.load()
+                return figure.format
         if path.suffix == ".keras":
             with zipfile.ZipFile(path) as archive:
                 return {name: archive.read(name) for name in archive.namelist() if name[0] != "m"
@@ -153,13 +169,25 @@ def read_content(path: Path) -> object:
     return content
 
 
+def count_trials(path: Path) -> int:
+    """Count the finished trials of the studies in a journal."""
+    import optuna
+
+    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(path)))
+    return sum(
+        trial.state.is_finished()
+        for study in storage.get_all_studies()
+        for trial in storage.get_all_trials(study._study_id)
+    )
+
+
 def find_problems(
     state: dict[str, object], before: dict[str, object], after: dict[str, object]
 ) -> list[str]:
     """Compare the files after a kill with those before and after a whole run."""
     problems = []
     for name, content in state.items():
-        if name.endswith(".checkpoint.npz"):
+        if before is not after and name.endswith((".checkpoint.npz", ".journal")):  # they grow
             problems += [f"{name} is damaged"] if content is None else []
         elif name not in before and name not in after:
             problems.append(f"{name} is left over")

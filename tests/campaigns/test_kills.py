@@ -23,3 +23,10 @@ def test_what_a_kill_left_is_compared_with_before_and_after():
     ):
         (found,) = kills.find_problems(state, before, after)
         assert problem in found
+
+
+def test_what_grows_is_whole_and_gone_after_a_whole_run():
+    before, after = {}, {"own.journal": 3}
+    assert not kills.find_problems({"own.journal": 1}, before, after)
+    for state in ({"own.journal": 1}, {"own.journal": 3, "x.checkpoint.npz": ["state"]}, {}):
+        assert len(kills.find_problems(state, after, after)) == 1
