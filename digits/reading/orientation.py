@@ -16,7 +16,9 @@ from digits.symbols import DIGITS
 MIN_CONFIDENCE = 0.6  # of a digit: below it does not count
 # The ink is dark if so many digits are detected with that mean confidence: light ink is not tried.
 CLEAR_WEIGHT, CLEAR_CONFIDENCE = 1.1, 0.6
-LESS_LIKELY = 0.67  # weight of ink that is lighter than paper where the page's brightness says dark
+# Weight of ink of the brightness that the page does not look like, and by how much more contrast it
+# must have all the same, where one clear black digit on white paper has 1.
+LESS_LIKELY, MIN_CONTRAST_GAIN = 0.67, 0.02
 # Probability that a digit is detected as one of any other orientation, and classes of digits that
 # are detected as upright ones also after other turns, because they look alike.
 ANY_ORIENTATION = 0.05
@@ -113,8 +115,9 @@ def choose_view(
     view, viewed, found, judged = max(
         tried,
         key=lambda each: (
-            each[3].contrast * (1 if each[0].is_inverted == looks_inverted else LESS_LIKELY),
-            each[0].is_inverted == looks_inverted,
+            each[3].contrast + MIN_CONTRAST_GAIN
+            if each[0].is_inverted == looks_inverted
+            else each[3].contrast * LESS_LIKELY
         ),
     )
     if turns is not None:

@@ -67,6 +67,8 @@ def test_a_page_is_turned_for_likely_gains(monkeypatch, seen, chosen, num_tried)
         (True, 1.0, 0.8, True),
         (True, 2.0, 1.0, False),
         (False, 0.0, 0.0, False),
+        (False, 0.0, 0.01, False),  # a trace of ink says nothing
+        (True, 0.01, 0.0, True),
         (True, 0.0, 0.0, True),
     ],
 )

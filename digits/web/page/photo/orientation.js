@@ -11,7 +11,9 @@ const TURNED = NUM_SYMBOLS; // the first class of digits on a page that is not u
 const MIN_CONFIDENCE = 0.6; // of a digit: below it does not count
 // The ink is dark if so many digits are detected with that mean confidence: light ink is not tried.
 const CLEAR_WEIGHT = 1.1, CLEAR_CONFIDENCE = 0.6;
-const LESS_LIKELY = 0.67; // weight of ink that is lighter than paper where the page's brightness says dark
+// Weight of ink of the brightness that the page does not look like, and by how much its contrast must be
+// larger all the same, where that of one clear black digit on white paper is 1.
+const LESS_LIKELY = 0.67, MIN_CONTRAST_GAIN = 0.02;
 // Probability that a digit is detected as one of any other orientation, and digits that are detected
 // as upright ones also after one, two or three quarter turns, because they look alike.
 const ANY_ORIENTATION = 0.05;
@@ -69,12 +71,10 @@ export async function chooseView(network, page, turns, pause) {
         if (isClear && !isLikelyInverted) break; // ink is dark, as in nearly all photos
     }
     // Where both have digits, or what looks like some, ink has more contrast than paper's texture.
-    const isLikely = ({ view }) => view.isInverted === isLikelyInverted;
-    const rate = (here) => here.judged.contrast * (isLikely(here) ? 1 : LESS_LIKELY);
-    const best = tried.reduce((one, other) => {
-        const isBetter = rate(other) > rate(one) || (rate(other) === rate(one) && isLikely(other) && !isLikely(one));
-        return isBetter ? other : one;
-    });
+    const rate = ({ view, judged: { contrast } }) => {
+        return view.isInverted === isLikelyInverted ? contrast + MIN_CONTRAST_GAIN : contrast * LESS_LIKELY;
+    };
+    const best = tried.reduce((one, other) => (rate(other) > rate(one) ? other : one));
     if (turns !== null) return best;
     const views = [best], totals = best.judged.logLikelihoods.map((value, turn) => value - (turn ? MIN_GAIN : 0));
     for (;;) {
