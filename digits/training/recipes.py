@@ -159,7 +159,7 @@ NOT_AUGMENTED: dict[str, dict[str, Any]] = {
 
 # What is added to degraded images with --augment forms: pages that lie askew, rules and edges of
 # boxes, hollow strokes.
-FORMS: dict[str, Any] = {"degraded_rotation": 35.0, "outlined_share": 0.15, "lined_share": 0.35}
+FORMS: dict[str, Any] = {"degraded_rotation": 35.0, "outlined_share": 0.15, "lined_share": 0.5}
 
 
 def choose_recipe(name: str, augment: str, distilled: bool) -> Recipe:
