@@ -154,7 +154,8 @@ def test_a_row_of_boxes_is_one_number_with_its_gaps(read_detections):
     symbols = [(2, 10, one), (51, 10, one), (75, 8, bracket), (147, 10, one)]
     page, _ = read_detections(*symbols, ink=ink)
     assert page.table is None and [number.text for number in page.numbers] == ["1", "11__1"]
-    assert page.numbers[1].value is None and len(page.digits) == 4
+    assert page.numbers[1].value is None
+    assert len(page.digits) == 4 and all(digit.is_sure for digit in page.digits)
     gap = page.numbers[1].symbols[2]
     assert isinstance(gap, Gap) and gap.box == pytest.approx((92, 4, 116, 36), abs=2)
     beside, _ = read_detections(*symbols)

@@ -18,7 +18,7 @@ import { findWords } from "./words.js";
 import { toMnist } from "../to_mnist.js";
 
 const SYMBOLS = [..."0123456789.,-+/:×÷=%()"];
-const MIN_PROBABILITY = 0.45; // that there is a digit or sign, and that it is the most likely one
+const MIN_PROBABILITY = 0.48; // that there is a digit or sign, and that it is the most likely one
 // On the smallest pictures, which show one digit: an answer that is not sure is better than none.
 const MIN_SMALL_PROBABILITY = 0.2;
 const SURE = 0.8; // from this probability on a digit or sign is sure
@@ -117,15 +117,26 @@ function nameDetections(found, rows, isSmallest) {
 }
 
 function nameDetection(detection, rows) {
-    const share = sum(detection.probabilities.slice(NUM_DIGITS)), name = SYMBOLS[argmax(detection.probabilities)];
-    // In a box, what looks like a bracket is a 1.
-    const isBracket = ["(", ")"].includes(name) && locateInRows(rows, detection.box)[0] >= 0;
+    const probabilities = takeBracketForOne(detection, rows), share = sum(probabilities.slice(NUM_DIGITS));
     return {
         ...detection,
-        name,
+        probabilities,
+        name: SYMBOLS[argmax(probabilities)],
         isDoubtful: share > DOUBTFUL_SHARES[0] && share < DOUBTFUL_SHARES[1],
-        isSign: share >= SIGN_SHARE && !isBracket,
+        isSign: share >= SIGN_SHARE,
     };
+}
+
+// In a box, what looks like a bracket is a 1.
+function takeBracketForOne({ probabilities, box }, rows) {
+    const brackets = ["(", ")"].map((text) => SYMBOLS.indexOf(text));
+    if (!brackets.includes(argmax(probabilities)) || locateInRows(rows, box)[0] < 0) return probabilities;
+    const moved = [...probabilities];
+    for (const bracket of brackets) {
+        moved[1] += moved[bracket];
+        moved[bracket] = 0;
+    }
+    return moved;
 }
 
 // The mean of the detector's probabilities and the classifier's at several widths: the detector uses the
