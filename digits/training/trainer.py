@@ -145,7 +145,9 @@ def fit(
     textures = None
     if num_degradations:
         textures = degrade.make_textures(seed, recipe.has_lines)
-    run_steps = make_steps(model, execution, train_set, textures)
+    run_steps = make_steps(
+        model, execution, train_set, batch_size, num_warps, num_degradations, textures
+    )
     evaluate = _make_evaluation(model, execution, val_set)
     last_checkpoint = time.monotonic()
     for epoch in range(state["epoch"], recipe.epochs):
@@ -187,7 +189,10 @@ def make_steps(
     model: keras.Model,
     execution: Execution,
     train_set: ImageSet,
-    textures: degrade.Textures | None,
+    batch_size: int,
+    num_warps: int = 0,
+    num_degradations: int = 0,
+    textures: degrade.Textures | None = None,
 ) -> Callable:
     """Make the function that runs training steps in one call into TensorFlow.
 
@@ -195,13 +200,16 @@ def make_steps(
         model: compiled, as `compile_model` returns, its optimizer built.
         execution: how steps are executed.
         train_set: images and labels to train on.
+        batch_size: images of a step.
+        num_warps: warps of a step; they divide the batch, 0 for none.
+        num_degradations: degradations of a step, of the images of the first so many warps.
         textures: from `degrade.make_textures`; None where no image is degraded.
 
     Returns:
-        A `tf.function` from `order` (int32 of shape (steps, batch), indices of images), `warps`
-        (float32 of shape (steps, num_warps, 2, 28)) and `degradations` (float32 of shape (steps,
-        num_degradations, 9)), where num_warps divides the batch and may be 0, to the sum of the
-        steps' losses and the number of correct predictions.
+        A `tf.function` from `order` (int32 of shape (steps, batch_size), indices of images),
+        `warps` (float32 of shape (steps, num_warps, 2, 28)) and `degradations` (float32 of shape
+        (steps, num_degradations, 9)), of any number of steps, to the sum of the steps' losses and
+        the number of correct predictions.
     """
     strategy = tf.distribute.get_strategy()
     images, labels = (tf.constant(array) for array in train_set)
@@ -210,15 +218,22 @@ def make_steps(
             *(None if texture is None else tf.constant(texture) for texture in textures)
         )
 
+    num_degraded = num_degradations * batch_size // max(1, num_warps)
+    # The last call of an epoch has fewer steps: it would be traced anew if their number were fixed.
+    signature = [
+        tf.TensorSpec([None, batch_size], tf.int32),
+        tf.TensorSpec([None, num_warps, *warp.WARP_SHAPE], tf.float32),
+        tf.TensorSpec([None, num_degradations, degrade.NUM_PARAMETERS], tf.float32),
+    ]
+
     # The loop is written out because to have it translated (AutoGraph) takes 0.2 s.
-    @tf.function(autograph=False)
+    @tf.function(autograph=False, input_signature=signature)
     def run_steps(order, warps, degradations):
-        steps, batch_size = order.shape
-        num_degraded = degradations.shape[1] * batch_size // max(1, warps.shape[1])
+        steps = tf.shape(order)[0]
 
         def prepare(step):
             batch = _normalize(tf.gather(images, order[step]))
-            if warps.shape[1]:
+            if num_warps:
                 batch = warp.warp_images(batch, warps[step])
             batch = tf.ensure_shape(batch, (batch_size, *images.shape[1:]))
             if textures is not None:

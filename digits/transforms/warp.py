@@ -25,6 +25,8 @@ ELASTIC = 0.7  # pixels, standard deviation at every pixel
 # 2003, who blur random displacements instead; a sum of bumps is cheaper than a blur.
 BUMPS_PER_SIDE = 5
 BUMP_DISTANCE = 6.0  # pixels between neighbouring bumps, and their standard deviation
+# Of a warp: coefficients of a shift, a linear map and the bumps, for rows and for columns.
+WARP_SHAPE = (2, 3 + BUMPS_PER_SIDE**2)
 
 ROWS, COLUMNS = IMAGE_SHAPE
 PIXELS = ROWS * COLUMNS

@@ -225,6 +225,22 @@ def test_a_resumed_training_ends_with_the_same_weights_to_the_bit(
     check_resuming(fit, monkeypatch, tmp_path, places, options)
 
 
+def test_the_last_call_of_an_epoch_is_not_traced_anew(sets):
+    """It has fewer steps than the others; tracing takes as long as a hundred steps."""
+    recipe = make_recipe("tiny")
+    network = trainer.compile_model(models.build_tiny(), recipe, num_steps=3)
+    network.optimizer.build(network.trainable_variables)
+    run_steps = trainer.make_steps(network, recipe.execution, sets[0], batch_size=8, num_warps=4)
+    for steps in (2, 1):
+        order = np.arange(steps * 8, dtype=np.int32).reshape(steps, 8)
+        warps = np.zeros((steps, 4, *warp.WARP_SHAPE), np.float32)
+        degradations = np.zeros((steps, 0, degrade.NUM_PARAMETERS), np.float32)
+        loss, num_correct = run_steps(order, warps, degradations)
+        assert 0 < loss < 10 * steps
+        assert 0 <= num_correct <= 8 * steps
+    assert run_steps.experimental_get_tracing_count() == 1
+
+
 def test_a_resumed_training_with_dropout_and_weight_decay_ends_with_the_same_weights_too(
     fit, monkeypatch, tmp_path
 ):
