@@ -78,7 +78,7 @@ COMMANDS = {
     "dense": Command(("train.py", *TRAINING), RESUME),
     "cnn": Command(("train.py", "--model", "cnn", *TRAINING), RESUME),
     "distilled": Command(("train.py", "--model", "tiny", *TRAINING, *TEACHER), RESUME),
-    "detector": Command(("train_detector.py", *TRAINING[:-1], "1"), RESUME),
+    "detector": Command(("tests/campaigns/short_detector.py", *TRAINING), RESUME),
     "folder": Command(
         ("predict.py", "photos", "--csv", "out/read.csv", "--results-file", "out/read.json",
          "--plots-dir", "out")
@@ -114,7 +114,11 @@ def start(folder: Path, arguments: Sequence[str], at_write: int = 0) -> subproce
     command = [sys.executable, str(ROOT / script), *others]
     if at_write:
         command = [sys.executable, "-c", AT_WRITE, str(at_write), *command[1:]]
-    environment = os.environ | {"TMPDIR": str(folder.parent / "temporary")}
+    environment = os.environ | {
+        "TMPDIR": str(folder.parent / "temporary"),
+        "PYTHONPATH": str(ROOT),  # a script in a folder imports those of the top level
+        "PYTHONHASHSEED": "0",  # tf2onnx simplifies a graph in the order of sets of names
+    }
     with open(folder.parent / "said.txt", "w") as said:
         return subprocess.Popen(
             command, cwd=folder, stdout=said, stderr=said, env=environment, start_new_session=True
