@@ -23,7 +23,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator, PercentFormatter
 
-from benchmarks.contestants import ANY, DENSE
+from benchmarks.contestants import ANY, DENSE, PUBLISHED
 from digits import files, plotting
 
 ROOT = Path(__file__).parent.parent
@@ -69,7 +69,7 @@ def seconds_to(curve, accuracy):
     return next((seconds for seconds, reached in curve if reached >= accuracy), None)
 
 
-def draw_race(curves, path, lowest, legend):
+def draw_race(curves, path, lowest, legend, published):
     """Draw accuracy against seconds of training, a line a run.
 
     Args:
@@ -77,6 +77,7 @@ def draw_race(curves, path, lowest, legend):
         path: PNG file to write.
         lowest: accuracy at the bottom of the figure.
         legend: where it stands.
+        published: dict of seconds and test accuracies of others, by name; hollow marks.
     """
     colors = (
         plotting.VERMILLION,
@@ -95,13 +96,17 @@ def draw_race(curves, path, lowest, legend):
             axes.plot(*zip(*run, strict=True), color=color, lw=1, alpha=0.6)
         ends = [run[-1] for run in runs]
         axes.plot(*zip(*ends, strict=True), marker, color=color, ms=6, label=name)
+    for (name, point), marker in zip(published.items(), "*h", strict=False):
+        axes.plot(*point, marker, color="black", mfc="none", ms=9, ls="none", label=name)
     axes.set_xscale("log")
-    longest = max(run[-1][0] for runs in curves.values() for run in runs)
+    ends = [run[-1] for runs in curves.values() for run in runs]
+    longest = max(seconds for seconds, _ in (*ends, *published.values()))
     axes.set_xticks([tick for tick in (0.5, 1, 2, 5, 10, 20, 50) if tick < 2 * longest])
     axes.xaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
     axes.yaxis.set_major_locator(MultipleLocator(0.01 if lowest < 0.95 else 0.002))
-    axes.set(xlabel="seconds of training (logarithmic)", ylabel="validation accuracy")
+    accuracy = "validation accuracy" + (", published: test accuracy" if published else "")
+    axes.set(xlabel="seconds of training (logarithmic)", ylabel=accuracy)
     highest = max(point[1] for runs in curves.values() for run in runs for point in run)
     axes.set_ylim(lowest, highest + 0.05 * (highest - lowest))
     axes.grid(alpha=0.3)
@@ -188,8 +193,10 @@ def main():
     results = ROOT / "benchmarks" / "results" / f"{NAMES[args.race]}.json"
     figure = ROOT / "plots" / "released" / f"{NAMES[args.race]}.png"
     files.write_json(results, {"matmul_flops": matmul_rate, "curves": curves})
-    lowest, legend = (0.94, "lower right") if args.race == "dense" else (0.98, "lower left")
-    draw_race(curves, figure, lowest, legend)
+    if args.race == "dense":
+        draw_race(curves, figure, 0.94, "lower right", published={})
+    else:
+        draw_race(curves, figure, 0.98, "lower left", PUBLISHED)
     print(report_dense(curves, matmul_rate) if args.race == "dense" else report_any(curves))
     print(f"Wrote {results}\nWrote {figure}")
 
