@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
@@ -15,6 +17,10 @@ from tqdm import tqdm
 import data
 import model
 from digits import cli, files
+
+if TYPE_CHECKING:
+    from digits.datasets import Part
+    from digits.networks import Classifier
 
 NUM_RANDOM = 10
 MAX_CHECKED = 2000  # images that are kept to warn of what is off
@@ -204,6 +210,23 @@ def predict_images(args: argparse.Namespace) -> None:
             print(f"Wrote {path}")
 
 
+@dataclasses.dataclass
+class Answers:
+    """What is known of the images of a dataset once they are predicted.
+
+    Attributes:
+        num_images: how many there are.
+        num_correct: how many have the label that is predicted, where there are labels.
+        num_unsure: how many have a lower probability than the network's threshold.
+        checked: some of the images, from all of the dataset, and their labels where there are any.
+    """
+
+    num_images: int = 0
+    num_correct: int = 0
+    num_unsure: int = 0
+    checked: list[tuple[np.ndarray, np.ndarray | None]] = dataclasses.field(default_factory=list)
+
+
 def write_answers(args: argparse.Namespace) -> None:
     """Predict all images of a dataset, and write a row `ImageId,Label` for each, as Kaggle asks.
 
@@ -214,42 +237,53 @@ def write_answers(args: argparse.Namespace) -> None:
         part = data.open_test(args.data, args.transpose, args.invert)
         classifier = model.load_classifier(model.find_model(args.model, args.model_path))
     print(f"Predicting {len(part):,} images with {classifier.path}.", flush=True)
-    num_correct = num_unsure = num_done = 0
-    step = -(-len(part) // MAX_CHECKED)
-    checked: list[np.ndarray] = []
-    true_labels: list[np.ndarray] = []
-    with (
-        cli.one_line_errors(),
-        files.writing_csv(args.csv) as writer,
-        tqdm(total=len(part), unit="image", disable=None) as bar,
-    ):
-        writer.writerow(["ImageId", "Label"])
-        for images, labels in part.read_blocks():
-            probabilities = classifier.probabilities(data.normalize(images))
-            predictions = probabilities.argmax(axis=1)
-            first = num_done + 1
-            writer.writerows(enumerate(predictions.tolist(), start=first))
-            chosen = slice(-num_done % step, None, step)
-            checked.append(images[chosen].copy())  # a view would keep the whole block
-            if labels is not None:
-                num_correct += int((predictions == labels).sum())
-                true_labels.append(labels[chosen].copy())
-            num_unsure += int((probabilities.max(axis=1) < classifier.threshold).sum())
-            num_done += len(images)
-            bar.update(len(images))
-    results = {"model_path": str(classifier.path), "num_images": num_done, "num_unsure": num_unsure}
+    with cli.one_line_errors():
+        answers = predict_part(part, classifier, args.csv)
+    results = {
+        "model_path": str(classifier.path),
+        "num_images": answers.num_images,
+        "num_unsure": answers.num_unsure,
+    }
     if part.has_labels:
-        results["accuracy"] = num_correct / num_done
-        print(f"{num_correct:,} of {num_done:,} correct: accuracy {num_correct / num_done:.2%}.")
-    print(f"Not sure of {num_unsure:,}: a probability below {classifier.threshold:.1%}.")
+        results["accuracy"] = accuracy = answers.num_correct / answers.num_images
+        print(
+            f"{answers.num_correct:,} of {answers.num_images:,} correct: accuracy {accuracy:.2%}."
+        )
+    print(f"Not sure of {answers.num_unsure:,}: a probability below {classifier.threshold:.1%}.")
     if args.results_file:
         with cli.one_line_errors():
             files.write_json(args.results_file, results)
     for path in (args.csv, args.results_file):
         if path is not None:
             print(f"Wrote {path}")
-    labels = np.concatenate(true_labels) if part.has_labels else None
-    data.warn(args.data, np.concatenate(checked), labels, part)
+    images, labels = zip(*answers.checked, strict=True)
+    checked_labels = np.concatenate(labels) if part.has_labels else None
+    data.warn(args.data, np.concatenate(images), checked_labels, part)
+
+
+def predict_part(part: Part, classifier: Classifier, path: Path) -> Answers:
+    """Predict the images of a dataset block by block, and write a row for each to a CSV file."""
+    answers = Answers()
+    step = -(-len(part) // MAX_CHECKED)
+    with (
+        files.writing_csv(path) as writer,
+        tqdm(total=len(part), unit="image", disable=None) as bar,
+    ):
+        writer.writerow(["ImageId", "Label"])
+        for images, labels in part.read_blocks():
+            probabilities = classifier.probabilities(data.normalize(images))
+            predictions = probabilities.argmax(axis=1)
+            writer.writerows(enumerate(predictions.tolist(), start=answers.num_images + 1))
+            chosen = slice(-answers.num_images % step, None, step)
+            # A view would keep the whole block.
+            kept_labels = None if labels is None else labels[chosen].copy()
+            answers.checked.append((images[chosen].copy(), kept_labels))
+            if labels is not None:
+                answers.num_correct += int((predictions == labels).sum())
+            answers.num_unsure += int((probabilities.max(axis=1) < classifier.threshold).sum())
+            answers.num_images += len(images)
+            bar.update(len(images))
+    return answers
 
 
 def main(argv: list[str] | None = None) -> int | None:
