@@ -15,6 +15,8 @@ from typing import IO
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from digits.stderr import caught_stderr
+
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 READABLE = (*FORMATS, "HEIC", "PDF")  # `digits.reading.documents` reads PDF
 SUFFIXES = (
@@ -168,7 +170,7 @@ def decode_photo(file: IO[bytes], name: str) -> Photo:
             f"{name} is a PDF file, expected an image: save its pages as PNG or JPEG (only "
             "predict.py and digits.reading read PDF)"
         )
-    with open_image(file, name) as image:
+    with caught_stderr(), open_image(file, name) as image:  # libtiff writes to it
         return make_photo(image, name)
 
 

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from digits.reading import Page, Photo, Reader, Region, load_photo
 from tests.conftest import ROOT
@@ -142,6 +143,19 @@ def test_errors_name_the_file_as_its_owner_does(tmp_path):
     path.write_text("hello")
     with pytest.raises(ValueError, match=r"^letter\.txt is not an image"):
         ui.open_photo({"path": str(path), "orig_name": "letter.txt"}, tmp_path)
+
+
+def test_what_a_library_says_of_a_damaged_file_does_not_reach_the_servers_stderr(tmp_path, capfd):
+    content = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (60, 80))
+    Image.fromarray(np.uint8(noise)).save(content, "TIFF", compression="tiff_lzw")
+    middle = len(content.getvalue()) // 2
+    content.seek(middle)
+    content.write(b"\xff" * 200)
+    (tmp_path / "a.tif").write_bytes(content.getvalue())
+    with pytest.raises(ValueError, match="is damaged"):
+        ui.open_photo({"path": str(tmp_path / "a.tif")}, tmp_path)
+    assert capfd.readouterr().err == ""
 
 
 def test_only_files_that_were_sent_are_opened(tmp_path):
