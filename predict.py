@@ -218,7 +218,8 @@ class Answers:
         num_images: how many there are.
         num_correct: how many have the label that is predicted, where there are labels.
         num_unsure: how many have a lower probability than the network's threshold.
-        checked: some of the images, from all of the dataset, and their labels where there are any.
+        checked: of each block some images, uint8 of shape (n, 28, 28), and their labels, integers
+            of shape (n,), or None.
     """
 
     num_images: int = 0
@@ -262,7 +263,16 @@ def write_answers(args: argparse.Namespace) -> None:
 
 
 def predict_part(part: Part, classifier: Classifier, path: Path) -> Answers:
-    """Predict the images of a dataset block by block, and write a row for each to a CSV file."""
+    """Predict the images of a dataset block by block, and write a row for each to a CSV file.
+
+    Args:
+        part: the images, and their labels if there are any.
+        classifier: predicts them.
+        path: the CSV file.
+
+    Returns:
+        What is known of them then.
+    """
     answers = Answers()
     step = -(-len(part) // MAX_CHECKED)
     with (

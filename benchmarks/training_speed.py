@@ -97,7 +97,7 @@ def draw_race(curves, path, lowest, legend, published):
         ends = [run[-1] for run in runs]
         axes.plot(*zip(*ends, strict=True), marker, color=color, ms=6, label=name)
     for (name, point), marker in zip(published.items(), "*h", strict=False):
-        axes.plot(*point, marker, color="black", mfc="none", ms=9, ls="none", label=name)
+        axes.plot(*point, marker, color="black", mfc="none", ms=9, label=name)
     axes.set_xscale("log")
     ends = [run[-1] for runs in curves.values() for run in runs]
     longest = max(seconds for seconds, _ in (*ends, *published.values()))

@@ -170,7 +170,11 @@ def decode_photo(file: IO[bytes], name: str) -> Photo:
             f"{name} is a PDF file, expected an image: save its pages as PNG or JPEG (only "
             "predict.py and digits.reading read PDF)"
         )
-    with caught_stderr(), open_image(file, name) as image:  # libtiff writes to it
+    with (
+        open_image(file, name) as image,
+        # libtiff writes to stderr. A process has one, so threads wait: not for other formats.
+        caught_stderr() if image.format == "TIFF" else contextlib.nullcontext(),
+    ):
         return make_photo(image, name)
 
 

@@ -30,8 +30,8 @@ from PIL import Image
 ROOT = Path(__file__).parents[2]
 RELEASED = ROOT / "saved_models" / "released"
 SECONDS = 600  # for a whole run, on a busy machine
-# Operators of ONNX that compute shapes.
-OF_SHAPES = ("Cast", "Concat", "Gather", "Reshape", "Shape", "Slice", "Squeeze", "Unsqueeze")
+# Operators of ONNX that a detector computes the sizes of pages with.
+OF_SIZES = ("Cast", "Concat", "Gather", "Reshape", "Shape", "Slice", "Squeeze", "Unsqueeze")
 # Runs a script, and kills it at a write: of the folder, a file that is opened, renamed or removed.
 AT_WRITE = """
 import os, runpy, signal, sys
@@ -163,15 +163,15 @@ def read_content(path: Path) -> object:
             import onnx
 
             network = onnx.load_model_from_string(content)
-            # Names are counted on, and the digest is that of a .keras file, which has a date.
-            # tf2onnx simplifies what computes the shapes of a detector's pages in any order.
             operators = [node.op_type for node in network.graph.node]
-            floats = onnx.TensorProto.FLOAT
-            return (
-                sorted(name for name in operators if name not in OF_SHAPES),
-                sorted(each.raw_data for each in network.graph.initializer
-                    if each.data_type == floats),
-            )  # fmt: skip
+            arrays = list(network.graph.initializer)
+            if "Resize" in operators:
+                # A detector: tf2onnx simplifies what computes the sizes of its pages in an order
+                # that differs from run to run.
+                operators = sorted(name for name in operators if name not in OF_SIZES)
+                arrays = [each for each in arrays if each.data_type == onnx.TensorProto.FLOAT]
+            # Names are counted on, and the digest is that of a .keras file, which has a date.
+            return operators, sorted(each.raw_data for each in arrays)
         if path.suffixes == [".checkpoint", ".npz"]:
             with np.load(path) as arrays:
                 return sorted(arrays)

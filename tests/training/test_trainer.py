@@ -226,7 +226,7 @@ def test_a_resumed_training_ends_with_the_same_weights_to_the_bit(
 
 
 def test_the_last_call_of_an_epoch_is_not_traced_anew(sets):
-    """It has fewer steps than the others; tracing takes as long as a hundred steps."""
+    """It has fewer steps than the others; tracing takes as long as dozens of steps."""
     recipe = make_recipe("tiny")
     network = trainer.compile_model(models.build_tiny(), recipe, num_steps=3)
     network.optimizer.build(network.trainable_variables)
@@ -235,9 +235,8 @@ def test_the_last_call_of_an_epoch_is_not_traced_anew(sets):
         order = np.arange(steps * 8, dtype=np.int32).reshape(steps, 8)
         warps = np.zeros((steps, 4, *warp.WARP_SHAPE), np.float32)
         degradations = np.zeros((steps, 0, degrade.NUM_PARAMETERS), np.float32)
-        loss, num_correct = run_steps(order, warps, degradations)
+        loss, _ = run_steps(order, warps, degradations)
         assert 0 < loss < 10 * steps
-        assert 0 <= num_correct <= 8 * steps
     assert run_steps.experimental_get_tracing_count() == 1
 
 
