@@ -82,8 +82,7 @@ COMMANDS = {
     "distilled": Command(("train.py", "--model", "tiny", *TRAINING, *TEACHER), RESUME),
     "detector": Command(("tests/campaigns/short_detector.py", *TRAINING), RESUME),
     "folder": Command(
-        ("predict.py", "photos", "--csv", "out/read.csv", "--results-file", "out/read.json",
-         "--plots-dir", "out")
+        ("predict.py", "photos", "--csv", "out/read.csv", "--plots-dir", "out"), RESUME
     ),
     "sweep": Command(
         ("benchmarks/sweep.py", "--data", "data.npz", "--epochs", "2", "--trials", "3",
@@ -105,9 +104,6 @@ def make_folder(folder: Path, name: str, num_images: int = 360) -> None:
     if name not in ("folder", "sweep"):
         for suffix in (".keras", ".json", ".onnx"):
             shutil.copy(RELEASED / f"{old}{suffix}", folder / "out" / f"own{suffix}")
-    if name == "folder":
-        (folder / "out" / "read.csv").write_text("old\n")
-        (folder / "out" / "read.json").write_text("{}\n")
 
 
 def start(folder: Path, arguments: Sequence[str], at_write: int = 0) -> subprocess.Popen:
@@ -143,7 +139,7 @@ def read_content(path: Path) -> object:
     """
     content = path.read_bytes()
     try:
-        if path.suffix == ".journal":
+        if path.suffix == ".journal" and ".csv" not in path.suffixes:
             return count_trials(path)
         if "_sweep_" in path.name and path.suffix == ".csv":
             return content.count(b"\n"), content.splitlines()[0]
@@ -198,7 +194,10 @@ def find_problems(
     """Compare the files after a kill with those before and after a whole run."""
     problems = []
     for name, content in state.items():
-        if before is not after and name.endswith((".checkpoint.npz", ".journal")):  # they grow
+        if before is not after and name.endswith(("read.csv", "read.csv.journal")):
+            is_begun = isinstance(content, bytes) and after[name].startswith(content)
+            problems += [] if is_begun else [f"{name} does not begin as the new one"]
+        elif before is not after and name.endswith((".checkpoint.npz", ".journal")):  # they grow
             problems += [f"{name} is damaged"] if content is None else []
         elif name not in before and name not in after:
             problems.append(f"{name} is left over")
@@ -224,7 +223,7 @@ def kill_once(
     killed = process.wait() == -signal.SIGKILL
     state = read_state(folder)
     problems = [text for text in find_problems(state, before, after) if "left over" not in text]
-    resumed = any(file.endswith(".checkpoint.npz") for file in state)
+    resumed = any(file.endswith((".checkpoint.npz", ".csv.journal")) for file in state)
     again = start(folder, (*command.arguments, *(command.resume if resumed else ())))
     if again.wait(SECONDS):
         said = (folder.parent / "said.txt").read_text()[-200:]

@@ -30,3 +30,12 @@ def test_what_grows_is_whole_and_gone_after_a_whole_run():
     assert not kills.find_problems({"own.journal": 1}, before, after)
     for state in ({"own.journal": 1}, {"own.journal": 3, "x.checkpoint.npz": ["state"]}, {}):
         assert len(kills.find_problems(state, after, after)) == 1
+
+
+def test_a_csv_that_grows_begins_as_a_whole_one():
+    after = {"read.csv": b"file,page\na,1\nb,1\n", "read.csv.journal": b"{}\n{}\n"}
+    assert not kills.find_problems({"read.csv": b"file,page\na,1\n"}, {}, after)
+    assert not kills.find_problems({"read.csv": b"", "read.csv.journal": b"{}\n"}, {}, after)
+    (found,) = kills.find_problems({"read.csv": b"file,page\nb,1\n"}, {}, after)
+    assert "does not begin" in found
+    assert len(kills.find_problems({"read.csv": b"file,page\n"}, after, after)) == 2
