@@ -99,8 +99,8 @@ def draw_race(curves, path, lowest, legend, published):
     for (name, point), marker in zip(published.items(), "*h", strict=False):
         axes.plot(*point, marker, color="black", mfc="none", ms=9, label=name)
     axes.set_xscale("log")
-    ends = [run[-1] for runs in curves.values() for run in runs]
-    longest = max(seconds for seconds, _ in (*ends, *published.values()))
+    all_ends = [run[-1] for runs in curves.values() for run in runs]
+    longest = max(seconds for seconds, _ in (*all_ends, *published.values()))
     axes.set_xticks([tick for tick in (0.5, 1, 2, 5, 10, 20, 50) if tick < 2 * longest])
     axes.xaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))

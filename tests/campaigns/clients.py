@@ -132,7 +132,7 @@ def run(num_clients: int, seconds: float, seed: int, port: int) -> dict:
                     try:
                         client.predict(handle_file(str(path)), api_name=f"/{kind}")
                         counts["hostile, answered"] += 1
-                    except Exception as error:  # a refusal is of any kind; the other clients tell
+                    except Exception as error:  # gradio_client raises any kind
                         counts["hostile, refused"] += 1
                         if re.search(r"Traceback|Internal Server Error", str(error)):
                             errors.append(f"{path.name}: {error}"[:300])
