@@ -17,7 +17,7 @@ from digits.reading.documents import load_photo
 from digits.reading.enlarge import enlarge
 from digits.reading.orientation import choose_view
 from digits.reading.photos import Photo
-from digits.reading.recognize import prepare, recognize
+from digits.reading.recognize import prepare, recognize, recognize_within_rings
 from digits.reading.region import Region
 from digits.reading.results import Digit, Gap, Line, Number, Page, Sign, Table
 from digits.reading.rules import NO_RULES, Rules, find_rules
@@ -156,6 +156,13 @@ class Reader:
         detected = detected / np.maximum(detected.sum(axis=1, keepdims=True), 1e-9)
         recognized = recognize(self.classifier, prepare(inks), detected)
         probabilities = found.scores * recognized.probabilities.max(axis=1, initial=0)
+        # A ring around a digit is taken off; the digit stays unsure.
+        is_unclear = recognized.probabilities.max(axis=1, initial=0) < SURE
+        if is_unclear.any():
+            is_doubtful = is_doubtful | is_unclear
+            unclear = np.flatnonzero(is_unclear)
+            recognized = recognize_within_rings(self.classifier, inks, recognized, unclear)
+            probabilities = found.scores * recognized.probabilities.max(axis=1)
         ranked = np.argsort(-recognized.probabilities, axis=1)
         kept = np.flatnonzero(probabilities > min_probability)
         digits = [

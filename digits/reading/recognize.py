@@ -9,6 +9,7 @@ import numpy as np
 
 from digits.mnist import IMAGE_SHAPE, NUM_CLASSES
 from digits.networks import Classifier
+from digits.reading import rings
 from digits.transforms import to_mnist
 
 # Relative widths at which a digit is classified, the last the original: people write more and less
@@ -48,6 +49,36 @@ def recognize(
     own = flat.reshape(*images.shape[:2], NUM_CLASSES).mean(axis=1)
     probabilities = own if detected is None else (detected + own) / 2
     return Recognition(images[:, -1], probabilities)
+
+
+def recognize_within_rings(
+    classifier: Classifier,
+    inks: Sequence[np.ndarray],
+    recognized: Recognition,
+    indices: np.ndarray,
+) -> Recognition:
+    """Recognize circled digits again, without the ring around them.
+
+    Args:
+        classifier: of digits.
+        inks: n bool arrays of shape (height, width), True where there is ink.
+        recognized: what `recognize` said of them.
+        indices: of those that may be circled.
+
+    Returns:
+        The same, but where a ring could be taken off and what is within is more probable.
+    """
+    within = {index: rings.take_off_ring(inks[index]) for index in indices.tolist()}
+    digits = {index: ink for index, ink in within.items() if ink is not None}
+    if not digits:
+        return recognized
+    indices = np.array(list(digits))
+    again = recognize(classifier, prepare(list(digits.values())))
+    is_better = again.probabilities.max(axis=1) > recognized.probabilities[indices].max(axis=1)
+    images, probabilities = recognized.images.copy(), recognized.probabilities.copy()
+    images[indices[is_better]] = again.images[is_better]
+    probabilities[indices[is_better]] = again.probabilities[is_better]
+    return Recognition(images, probabilities)
 
 
 def prepare(inks: Sequence[np.ndarray]) -> np.ndarray:

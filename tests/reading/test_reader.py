@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import data
 from digits.networks import Detections, load_classifier, load_detector, storage
-from digits.reading import Gap, Photo, Reader, Region, load_photo, reader
+from digits.reading import Gap, Photo, Reader, Region, load_photo, reader, rings
 from digits.reading.orientation import View
 from digits.symbols import SYMBOLS
 from tests.conftest import ROOT
+from tests.reading.test_rings import draw_ring
 
 NOTE = ROOT / "examples" / "note.jpg"
 # What benchmarks/make_examples.py wrote.
@@ -183,6 +185,24 @@ def test_signs_of_an_impossible_size_are_dropped(read_detections):
     assert page.text == "1" and page.signs == ()
     page, _ = read_detections((20, 18, {"+": 1}))
     assert page.lines == ()
+
+
+def test_a_circled_digit_is_read_and_not_sure(released, monkeypatch):
+    """The detector takes it for a 0 or a 2, the classifier with its ring for a 0."""
+    paper = np.pad(255 - data.load_test()[0][1], 4, constant_values=255)  # a 2
+    large = np.asarray(Image.fromarray(paper).resize((72, 72), Image.Resampling.BICUBIC))
+    page = np.ones((120, 200), np.float32)
+    page[20:92, 30:102] = draw_ring(large / np.float32(255), radii=(29.0, 26.0), thickness=4)
+    found = make_detections((0, 12, {"0": 0.5, "2": 0.45}))
+    found = Detections(np.array([[38.0, 25, 94, 87]]), found.scores, found.probabilities)
+    monkeypatch.setattr(reader, "choose_view", lambda *_: (View(False, 0), page, found))
+    monkeypatch.setattr(reader, "select_written", lambda page, found: found)
+    (digit,) = released.read(np.full((120, 200, 3), 255, np.uint8)).digits
+    assert digit.label == 2 and digit.probability > reader.SURE and not digit.is_sure
+    assert digit.box == (38, 25, 94, 87)
+    monkeypatch.setattr(rings, "take_off_ring", lambda ink: None)
+    (digit,) = released.read(np.full((120, 200, 3), 255, np.uint8)).digits
+    assert digit.label == 0
 
 
 def test_a_photo_is_turned_as_asked(read_detections):

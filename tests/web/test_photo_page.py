@@ -17,7 +17,7 @@ from digits.networks import Classifier, Detector, storage
 from digits.networks.detector import NUM_OUTPUTS
 from digits.networks.keras_engine import KerasEngine
 from digits.networks.storage import RELEASED_MODELS
-from digits.reading import Reader, alignment, layout, signs, tables
+from digits.reading import Reader, alignment, layout, rings, signs, tables
 from digits.reading.enlarge import enlarge
 from digits.reading.photos import Photo, _shrink
 from digits.reading.results import COLUMNS, parse_value
@@ -28,6 +28,7 @@ from digits.training.synthetic.strokes import trace_digits
 from digits.transforms import to_mnist
 from digits.web import build_page
 from tests.conftest import ROOT
+from tests.reading.test_rings import draw_ring
 from tests.web.conftest import NODE, PAGES, run_node_tests
 
 TESTS = ROOT / "tests" / "web" / "page" / "photo"
@@ -41,6 +42,19 @@ VALUES = (
 @pytest.fixture(scope="module")
 def page():
     return (PAGES / "photo.html").read_text(encoding="utf-8")
+
+
+def list_circled():
+    """Digits as they are and circled, and what is within the ring, or None."""
+    for digit in 255 - data.load_test()[0][:8]:
+        paper = np.pad(digit, 4, constant_values=255) / np.float32(255)
+        for page in (paper, draw_ring(paper)):
+            ink = to_mnist.cut_out(page, [0, 0, *page.shape])
+            within = rings.take_off_ring(ink)
+            yield {
+                "ink": describe_image(ink),
+                "within": None if within is None else describe_image(within),
+            }
 
 
 @pytest.fixture(scope="module")
@@ -239,6 +253,7 @@ def fixtures(page, reader, tmp_path_factory):
         "cutOut": [
             {"box": box, "ink": describe_image(to_mnist.cut_out(first, box))} for box in boxes
         ],
+        "circled": list(list_circled()),
         "enlarged": {"small": describe_image(small), "page": describe_image(enlarged.page)},
         "rules": {
             "page": describe_image(pages[2] / np.float32(255)),
@@ -258,6 +273,7 @@ def fixtures(page, reader, tmp_path_factory):
     }
     assert any(each["grid"] for each in content["layouts"])
     assert any(each["grid"] for each in content["tables"])
+    assert {each["within"] is None for each in content["circled"]} == {True, False}
     path = folder / "fixtures.json"
     path.write_text(json.dumps(content))
     return path

@@ -7,10 +7,11 @@ import { cutOut } from "./cut_out.js";
 import { NUM_DIGITS, NUM_SYMBOLS, selectWritten } from "./detect.js";
 import { enlarge } from "./enlarge.js";
 import { makeLines, measureSlope } from "./layout.js";
-import { argmax, argsort, listPairs, sum } from "./lists.js";
+import { argmax, argsort, listPairs, mostOf, sum } from "./lists.js";
 import { makeClassifier, makeLayers } from "./networks.js";
 import { chooseView, turnBack } from "./orientation.js";
 import { isNumber } from "./results.js";
+import { takeOffRing } from "./rings.js";
 import { findRules, NO_RULES } from "./rules.js";
 import { selectSigns } from "./signs.js";
 import { areSidesOfBoxes, countFilled, findGrid } from "./tables.js";
@@ -140,18 +141,24 @@ function takeBracketForOne({ probabilities, box }, rows) {
 }
 
 // The mean of the detector's probabilities and the classifier's at several widths: the detector uses the
-// surroundings of a digit and the classifier its details.
+// surroundings of a digit and the classifier its details. A ring around a digit is taken off; it stays unsure.
 function recognizeDigit(page, { box, score, probabilities, isDoubtful }, classify, widths) {
     const ofDigits = probabilities.slice(0, NUM_DIGITS), total = Math.max(sum(ofDigits), 1e-9);
-    const classified = toMnist(cutOut(page, box), widths).map(classify);
-    const mixed = ofDigits.map((probability, digit) => {
-        return (probability / total + sum(classified.map((each) => each[digit])) / widths.length) / 2;
-    });
+    const ink = cutOut(page, box), own = classifyAtWidths(ink, classify, widths);
+    let mixed = ofDigits.map((each, digit) => (each / total + own[digit]) / 2);
+    const isUnclear = mostOf(mixed) < SURE, within = isUnclear ? takeOffRing(ink) : null;
+    if (within) {
+        const again = classifyAtWidths(within, classify, widths);
+        if (mostOf(again) > mostOf(mixed)) mixed = again;
+    }
     const [label, runnerUp] = argsort(mixed.map((probability) => -probability));
-    const probability = score * mixed[label];
-    return {
-        kind: "digit", text: String(label), label, runnerUp, probability, isSure: probability >= SURE && !isDoubtful, box,
-    };
+    const probability = score * mixed[label], isSure = probability >= SURE && !isDoubtful && !isUnclear;
+    return { kind: "digit", text: String(label), label, runnerUp, probability, isSure, box };
+}
+
+function classifyAtWidths(ink, classify, widths) {
+    const classified = toMnist(ink, widths).map(classify);
+    return Array.from({ length: NUM_DIGITS }, (_, digit) => sum(classified.map((each) => each[digit])) / widths.length);
 }
 
 // Name a detected sign; a list of it, or of nothing if it is not probable.

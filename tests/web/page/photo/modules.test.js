@@ -12,6 +12,7 @@ import {
 import { makeLines, measureSlope } from "../../../../digits/web/page/photo/layout.js";
 import { computeCells, makeClassifier, makeLayers } from "../../../../digits/web/page/photo/networks.js";
 import { COLUMNS, formatCsv, parseValue } from "../../../../digits/web/page/photo/results.js";
+import { takeOffRing } from "../../../../digits/web/page/photo/rings.js";
 import { findRules } from "../../../../digits/web/page/photo/rules.js";
 import { shrink, toGrey } from "../../../../digits/web/page/photo/shrink.js";
 import { selectSigns } from "../../../../digits/web/page/photo/signs.js";
@@ -88,6 +89,14 @@ test("Otsu's threshold in double precision is scikit-image's", options, () => {
 
 test("digits are cut out as in Python", options, () => {
     for (const { box, ink } of fixtures.cutOut) assertClose(cutOut(toImage(fixtures.cells.page), box).pixels, ink.pixels, 0);
+});
+
+test("a ring is taken off as in Python", options, () => {
+    for (const { ink, within } of fixtures.circled) {
+        const made = takeOffRing(toImage(ink));
+        if (!within) assert.equal(made, null);
+        else assertClose(made.pixels, within.pixels, 0);
+    }
 });
 
 test("a small picture is enlarged as in Python", options, () => {
