@@ -9,13 +9,14 @@ run with a traceback and a file `crash-...`.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.campaigns import mutations
@@ -26,31 +27,38 @@ MEGABYTES = 3000  # that the process may have
 MAX_BYTES = 40_000  # of an input
 
 
-def check_onnx(path: Path) -> None:
-    """Check a network as it is checked before ONNX Runtime sees it."""
-    from digits.networks import keras_config, onnx_file
+@contextlib.contextmanager
+def refusals_as_errors() -> Iterator[None]:
+    """Raise what was refused as the ValueError that a user sees."""
+    from digits.networks import keras_config
 
     try:
-        onnx_file.read_checked(path)
+        yield
     except keras_config.Refused as refused:
         raise ValueError(str(refused)) from None
+
+
+def check_onnx(path: Path) -> None:
+    """Check a network as it is checked before ONNX Runtime sees it."""
+    from digits.networks import onnx_file
+
+    with refusals_as_errors():
+        onnx_file.read_checked(path)
 
 
 def check_layers(path: Path) -> None:
     """Check the layers of a `.keras` file, its `config.json`."""
     from digits.networks import keras_config, keras_file
 
-    try:
+    with refusals_as_errors():
         keras_config.check(keras_file._parse_json(path.read_bytes(), "config.json"))
-    except keras_config.Refused as refused:
-        raise ValueError(str(refused)) from None
 
 
 def check_archive(path: Path) -> None:
     """Check a `.keras` file, before Keras sees it."""
     from digits.networks import keras_file
 
-    with keras_file.checked_copy(path):
+    with refusals_as_errors(), keras_file.checked_copy(path):
         pass
 
 
