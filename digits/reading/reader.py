@@ -155,14 +155,14 @@ class Reader:
         detected = found.probabilities[:, :NUM_CLASSES]
         detected = detected / np.maximum(detected.sum(axis=1, keepdims=True), 1e-9)
         recognized = recognize(self.classifier, prepare(inks), detected)
-        probabilities = found.scores * recognized.probabilities.max(axis=1, initial=0)
-        # A ring around a digit is taken off; the digit stays unsure.
+        # A ring around a digit may be why it is not clear. Without it the detector's opinion is
+        # missing, so the digit is never sure.
         is_unclear = recognized.probabilities.max(axis=1, initial=0) < SURE
-        if is_unclear.any():
-            is_doubtful = is_doubtful | is_unclear
-            unclear = np.flatnonzero(is_unclear)
-            recognized = recognize_within_rings(self.classifier, inks, recognized, unclear)
-            probabilities = found.scores * recognized.probabilities.max(axis=1)
+        is_doubtful = is_doubtful | is_unclear
+        recognized = recognize_within_rings(
+            self.classifier, inks, recognized, np.flatnonzero(is_unclear)
+        )
+        probabilities = found.scores * recognized.probabilities.max(axis=1, initial=0)
         ranked = np.argsort(-recognized.probabilities, axis=1)
         kept = np.flatnonzero(probabilities > min_probability)
         digits = [

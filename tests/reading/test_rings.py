@@ -13,9 +13,8 @@ from digits.transforms import to_mnist
 @pytest.fixture(scope="module")
 def digits():
     images, labels = data.load_test()
-    return [
-        np.pad(255 - image, 4, constant_values=255) / np.float32(255) for image in images[:60]
-    ], (labels[:60])
+    papers = np.pad(255 - images[:60], [(0, 0), (4, 4), (4, 4)], constant_values=255)
+    return papers / np.float32(255), labels[:60]
 
 
 def draw_ring(page, radii=(14.5, 13.0), thickness=2.0, gap=None):

@@ -45,7 +45,7 @@ def page():
 
 
 def list_circled():
-    """Digits as they are and circled, and what is within the ring, or None."""
+    """List digits without and with a ring around them, and what is within it, or None."""
     for digit in 255 - data.load_test()[0][:8]:
         paper = np.pad(digit, 4, constant_values=255) / np.float32(255)
         for page in (paper, draw_ring(paper)):
