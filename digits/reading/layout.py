@@ -412,14 +412,23 @@ def _stand_in_columns(boxes: np.ndarray, texts: Sequence[str], rows: Lines, heig
 
 
 def _split_at_empty_columns(rows: Lines, places: np.ndarray) -> Lines:
-    """Split rows where a table has an empty column: there are two tables beside each other."""
-    filled = np.unique(places[:, 1])
+    """Split rows between two tables beside each other, with an empty column between them.
+
+    A single filled column beside an empty one, such as totals, is no table of its own.
+    """
+    filled = np.unique(places[places[:, 1] >= 0, 1])
+    blocks = np.split(filled, np.flatnonzero(np.diff(filled) > 1) + 1)
+    ends = {
+        int(left[-1])
+        for left, right in itertools.pairwise(blocks)
+        if min(len(left), len(right)) > 1
+    }
     lines: Lines = []
     for row in rows:
         lines.append([row[0]])
         for one, other in itertools.pairwise(row):
-            between = np.arange(places[one[-1], 1] + 1, places[other[0], 1])
-            if places[one[-1], 1] >= 0 and not np.isin(between, filled).all():
+            before, after = places[one[-1], 1], places[other[0], 1]
+            if before >= 0 and any(before <= end < after for end in ends):
                 lines.append([])
             lines[-1].append(other)
     return lines

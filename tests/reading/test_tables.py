@@ -157,6 +157,23 @@ def test_a_number_ends_at_the_edge_of_its_cell():
     assert layout.make_lines(apart, places=np.array([[0, 0]] * 6)) == [[[0, 1, 2, 3, 4, 5]]]
 
 
+@pytest.mark.parametrize(
+    ("columns", "num_lines"),
+    [
+        ((0, 1, 4, 5), 2),  # two tables beside each other
+        ((0, 1, 5), 1),  # a table with totals
+        ((0, 1, 2, 3), 1),
+    ],
+)
+def test_rows_are_split_between_tables_beside_each_other(columns, num_lines):
+    places = np.array([[row, column] for row in range(3) for column in columns])
+    boxes = np.concatenate([places, places], axis=1)[:, [1, 0, 3, 2]] * 60.0 + [0, 0, 10, 20]
+    lines = layout.make_lines(boxes, places=places)
+    count = len(columns)
+    assert [len(line) for line in lines] == [count // num_lines] * 3 * num_lines
+    assert [index for line in lines for part in line for index in part] == list(range(3 * count))
+
+
 def test_the_sides_of_empty_boxes_are_no_digits():
     lines, boxes, _ = make_table(pitch=(40, 50))
     rules = find_rules(draw_page(lines, boxes), 36)

@@ -265,16 +265,23 @@ function standInColumns(boxes, texts, rows, height) {
     return rows.length > 1 && mean(aligned) > 0.6;
 }
 
-// Split rows where a table has an empty column: there are two tables beside each other.
+// Split rows between two tables beside each other, with an empty column between them. A single filled column
+// beside an empty one, such as totals, is no table of its own.
 function splitAtEmptyColumns(rows, places) {
-    const filled = new Set(places.map(([, column]) => column)), lines = [];
+    const filled = sortNumbers([...new Set(places.map(([, column]) => column).filter((column) => column >= 0))]);
+    const blocks = [];
+    for (const column of filled) {
+        if (blocks.at(-1)?.at(-1) === column - 1) blocks.at(-1).push(column);
+        else blocks.push([column]);
+    }
+    const ends = listPairs(blocks).filter(([left, right]) => Math.min(left.length, right.length) > 1)
+        .map(([left]) => left.at(-1));
+    const lines = [];
     for (const row of rows) {
         lines.push([row[0]]);
         for (const [one, other] of listPairs(row)) {
-            const start = places[one.at(-1)][1], end = places[other[0]][1];
-            let isEmptyBetween = false;
-            for (let column = start + 1; column < end; column++) if (!filled.has(column)) isEmptyBetween = true;
-            if (start >= 0 && isEmptyBetween) lines.push([]);
+            const before = places[one.at(-1)][1], after = places[other[0]][1];
+            if (before >= 0 && ends.some((end) => before <= end && end < after)) lines.push([]);
             lines.at(-1).push(other);
         }
     }
