@@ -180,6 +180,22 @@ def test_a_symbol_between_digit_and_sign_is_not_sure(read_detections, shares, te
     assert page.numbers[0].is_sure == is_sure
 
 
+@pytest.mark.parametrize(
+    ("left", "weak", "text"),
+    [
+        (13, {"7": 0.3, "8": 0.3}, "11"),
+        (35, {"7": 0.3, "8": 0.3}, "1"),  # not beside the other
+        (13, {"7": 0.1, "8": 0.1}, "1"),  # too improbable
+    ],
+)
+def test_a_doubtful_digit_is_kept_beside_a_sure_one(read_detections, left, weak, text):
+    page, _ = read_detections((0, 10, {"1": 1}), (left, 10, weak))
+    assert page.text == text
+    assert page.numbers[0].is_sure == (text == "1")
+    alone, _ = read_detections((left, 10, weak))
+    assert alone.text == ""
+
+
 def test_signs_of_an_impossible_size_are_dropped(read_detections):
     page, _ = read_detections((0, 12, {"1": 1}), (20, 18, {".": 1}), (200, 9, {"+": 1}))
     assert page.text == "1" and page.signs == ()
@@ -296,7 +312,9 @@ def test_rules_of_another_ink_still_make_a_table(released):
     assert page.table is not None and len(page.table.cells[0]) == 4
 
 
-@pytest.mark.parametrize("change", ["darker", "smaller", "inverted", "shaded", "coloured"])
+@pytest.mark.parametrize(
+    "change", ["darker", "smaller", "inverted", "shaded", "coloured"]
+)
 def test_light_colour_and_size_of_a_photo_do_not_matter(released, note, page, change):
     changed = note.pixels.astype(np.float32)
     if change == "darker":
