@@ -18,6 +18,9 @@ MAX_INSIDE_DIGIT, MAX_SHARED = 0.6, 0.5
 # Points whose middles are so near are one, in digit heights; and so are a point and a colon that
 # are nearer than the second downwards.
 SAME_POINT, SAME_COLON = 0.25, 0.6
+# Minuses above each other that are nearer than this downwards are one, in digit heights: the bars
+# of "=" are farther apart.
+SAME_BAR = 0.2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +102,7 @@ def select(signs: Signs, digit_boxes: np.ndarray, slope: float) -> Signs:
         return signs[:0]
     heights = digit_boxes[:, 3] - digit_boxes[:, 1]
     height = float(np.median(heights))
-    signs = combine(_drop_near_points(signs, height), height)
+    signs = combine(_drop_near_bars(_drop_near_points(signs, height), height), height)
     misfits = measure_misfits(signs, digit_boxes, slope)
     signs = dataclasses.replace(signs, is_sure=signs.is_sure & (misfits == 0))
     return _drop_doubles(signs[misfits <= MARGIN])
@@ -121,9 +124,12 @@ def combine(signs: Signs, height: float) -> Signs:
     is_bar, is_point = signs.texts == "-", signs.texts == "."
     across, down = np.moveaxis(middles - middles[:, None], 2, 0)
     is_below = (down > 0.05) & (down < 0.7)  # the second index below the first
+    gaps = signs.boxes[:, 1] - signs.boxes[:, 3][:, None]
+    is_apart = (down >= SAME_BAR) & (gaps > 0)
     over = is_point[:, None] & is_bar & is_below & (abs(across) < reach)
     under = is_bar[:, None] & is_point & is_below & (abs(across) < reach[:, None])
-    two_bars = is_bar[:, None] & is_bar & is_below & (abs(across) < np.minimum.outer(reach, reach))
+    is_over = is_below & is_apart & (abs(across) < np.minimum.outer(reach, reach))
+    two_bars = is_bar[:, None] & is_bar & is_over
     two_points = is_point[:, None] & is_point & is_below & (abs(across) < 0.25)
     candidates: list[tuple[str, tuple[int, ...]]] = [
         ("÷", (above, bar, below))
@@ -228,6 +234,21 @@ def _drop_near_points(signs: Signs, height: float) -> Signs:
         else:
             kept.append(index)
     return dataclasses.replace(signs, is_sure=is_sure)[sorted(kept)]
+
+
+def _drop_near_bars(signs: Signs, height: float) -> Signs:
+    """Of minuses at one place, keep the most probable: thin boxes of one may hardly overlap."""
+    middles = (signs.boxes[:, 1] + signs.boxes[:, 3]) / 2 / height
+    lefts, rights = signs.boxes[:, 0], signs.boxes[:, 2]
+    kept: list[int] = []
+    for index in np.argsort(-signs.probabilities, kind="stable").tolist():
+        others = [other for other in kept if signs.texts[other] == signs.texts[index] == "-"]
+        shared = np.minimum(rights[others], rights[index])
+        shared -= np.maximum(lefts[others], lefts[index])
+        is_same = (abs(middles[others] - middles[index]) < SAME_BAR) & (shared > 0)
+        if not is_same.any():
+            kept.append(index)
+    return signs[sorted(kept)]
 
 
 def _drop_doubles(signs: Signs) -> Signs:

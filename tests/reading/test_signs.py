@@ -144,6 +144,8 @@ def test_two_signs_at_one_place_are_the_more_probable_one():
         ([("-", GAP, 10, 12, 2), (".", GAP, 4, 3, 3), (".", GAP, 16, 3, 3)], "÷"),
         ([(".", GAP, 4, 3, 3), (".", GAP, 16, 3, 3)], ":"),
         ([("-", GAP - 7, 10, 9, 2), ("-", GAP + 7, 10, 9, 2)], "--"),  # side by side
+        ([("-", GAP, 9, 12, 4), ("-", GAP + 3, 12, 9, 3)], "-"),  # one that was detected twice
+        ([("-", GAP, 8, 12, 6), ("-", GAP, 12.5, 12, 6)], "--"),  # both have the stroke between
         ([("-", GAP, 10, 12, 2), ("-", GAP, 37, 12, 2)], "-"),  # of the next row
         ([("-", GAP, 10, 12, 2), (".", GAP, 17, 3, 3)], "-."),
         ([(".", GAP, 18, 3, 3), (".", GAP + 6, 18, 3, 3)], ".."),

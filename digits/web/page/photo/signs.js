@@ -14,6 +14,9 @@ const MAX_INSIDE_DIGIT = 0.6, MAX_SHARED_BY_SIGNS = 0.5;
 // Points whose middles are so near are one, in digit heights; and so are a point and a colon that are
 // nearer than the second downwards.
 const SAME_POINT = 0.25, SAME_COLON = 0.6;
+// Minuses above each other that are nearer than this downwards are one, in digit heights: the bars of "=" are
+// farther apart.
+const SAME_BAR = 0.2;
 
 // How wide and tall a sign is and how far its middle is below that of the digits beside it, as ranges in
 // heights of these digits.
@@ -36,7 +39,7 @@ const FORMS = {
 export function selectSigns(detected, digitBoxes, slope) {
     if (!detected.length || !digitBoxes.length) return [];
     const height = median(digitBoxes.map(heightOf));
-    const signs = combineSigns(dropNearPoints(detected, height), height);
+    const signs = combineSigns(dropNearBars(dropNearPoints(detected, height), height), height);
     const misfits = measureMisfits(signs, digitBoxes, slope);
     const judged = signs.map((sign, index) => ({ ...sign, isSure: sign.isSure && misfits[index] === 0 }));
     return dropDoubles(judged.filter((_, index) => misfits[index] <= FORM_MARGIN));
@@ -52,13 +55,15 @@ export function combineSigns(signs, height) {
         const down = middles[below][1] - middles[above][1];
         return down > 0.05 && down < 0.7 && Math.abs(middles[below][0] - middles[above][0]) < reach;
     };
+    const areApart = (above, below) => middles[below][1] - middles[above][1] >= SAME_BAR
+        && signs[below].box[1] > signs[above].box[3];
     const pair = (one, others, measureReach) => others
         .filter((other) => isBelow(one, other, measureReach(one, other))).map((other) => [one, other]);
     const candidates = [
         ...bars.flatMap((bar) => points.filter((above) => isBelow(above, bar, reaches[bar])).flatMap((above) => points
             .filter((below) => isBelow(bar, below, reaches[bar])).map((below) => ["÷", [above, bar, below]]))),
         ...bars.flatMap((bar) => pair(bar, bars, (one, other) => Math.min(reaches[one], reaches[other])))
-            .map((parts) => ["=", parts]),
+            .filter((parts) => areApart(...parts)).map((parts) => ["=", parts]),
         ...points.flatMap((point) => pair(point, points, () => 0.25)).map((parts) => [":", parts]),
     ];
     const used = new Set(), combined = [];
@@ -120,6 +125,22 @@ function dropNearPoints(signs, height) {
         else if (sign.probability > 0.5 * same.probability && same.text !== sign.text) same.isSure = false;
     }
     return made.filter((_, index) => kept.includes(index));
+}
+
+// Of minuses at one place, keep the most probable: thin boxes of one may hardly overlap.
+function dropNearBars(signs, height) {
+    const kept = [];
+    for (const index of argsort(signs.map(({ probability }) => -probability))) {
+        const { text, box } = signs[index];
+        const isSame = text === "-" && kept.some((other) => {
+            const { text: otherText, box: otherBox } = signs[other];
+            const shared = Math.min(box[2], otherBox[2]) - Math.max(box[0], otherBox[0]);
+            const down = Math.abs(middleOf(otherBox)[1] / height - middleOf(box)[1] / height);
+            return otherText === "-" && down < SAME_BAR && shared > 0;
+        });
+        if (!isSame) kept.push(index);
+    }
+    return signs.filter((_, index) => kept.includes(index));
 }
 
 // Of signs at one place, keep the most probable.
