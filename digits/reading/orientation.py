@@ -103,20 +103,20 @@ def choose_view(
     Returns:
         The view, the page in it, and the detections there.
     """
-    looks_inverted, start = _looks_inverted(page), 0 if turns is None else turns
+    is_likely_inverted, start = looks_inverted(page), 0 if turns is None else turns
     tried: list[tuple[View, np.ndarray, Detections, Judgement]] = []
     for is_inverted in (False, True):
         tried.append(_detect(page, View(is_inverted, start), detector))
         judged = tried[-1][3]
         is_clear = judged.weight > CLEAR_WEIGHT and judged.confidence > CLEAR_CONFIDENCE
-        if is_clear and not looks_inverted:
+        if is_clear and not is_likely_inverted:
             break  # ink is dark, as in nearly all photos
     # Where both have digits, or what looks like some, ink has more contrast than paper's texture.
     view, viewed, found, judged = max(
         tried,
         key=lambda each: (
             each[3].contrast + MIN_CONTRAST_GAIN
-            if each[0].is_inverted == looks_inverted
+            if each[0].is_inverted == is_likely_inverted
             else each[3].contrast * LESS_LIKELY
         ),
     )
@@ -180,7 +180,7 @@ def _detect(
     return view, viewed, found, judge(viewed, found)
 
 
-def _looks_inverted(page: np.ndarray) -> bool:
+def looks_inverted(page: np.ndarray) -> bool:
     """Guess whether ink is light: it covers less area, so strong local differences are ink."""
     small = np.asarray(Image.fromarray(page).resize((200, 200), Image.Resampling.BOX))
     difference = ndimage.uniform_filter(small, 51, mode="nearest") - small

@@ -15,6 +15,7 @@ from digits.reading import alignment, box_rows, inks, layout, signs, tables, wor
 from digits.reading.detect import select_written
 from digits.reading.documents import load_photo
 from digits.reading.enlarge import enlarge
+from digits.reading.lighting import even_out
 from digits.reading.orientation import choose_view
 from digits.reading.photos import Photo
 from digits.reading.recognize import prepare, recognize, recognize_within_rings
@@ -105,7 +106,7 @@ class Reader:
         part = photo if area is None else photo.crop(area)
         grey = part.grey() if ink is None else inks.separate(part.pixels, ink)
         has_ink = ink is None or inks.has_ink(grey)
-        enlarged = enlarge(grey if has_ink else np.ones_like(grey))
+        enlarged = enlarge(even_out(grey) if has_ink else np.ones_like(grey))
         corner = np.tile(area[:2], 2) if area else np.zeros(4)
         view, page, found = choose_view(
             enlarged.page, self.detector, None if turn is None else turn // 90
@@ -115,7 +116,7 @@ class Reader:
             return enlarged.to_photo(view.turn_back(boxes, enlarged.page.shape)) + corner
 
         # Rules may be of another ink than what is read.
-        ruled = page if ink is None else view.apply(enlarge(part.grey()).page)
+        ruled = page if ink is None else view.apply(enlarge(even_out(part.grey())).page)
         found, page_rules, rows = _find_structure(ruled, _take_symbols(select_written(page, found)))
         found = _take_brackets_for_ones(found, rows)
         is_sign, is_doubtful = _tell_signs(found, is_smallest=enlarged.factor > 1)

@@ -81,7 +81,7 @@ def test_ink_is_what_the_page_looks_like_unless_the_other_is_clearly_more_likely
     monkeypatch.setattr(View, "apply", lambda view, _page: view)
     monkeypatch.setattr(orientation, "detect", lambda _detector, view: view)
     monkeypatch.setattr(orientation, "judge", judge)
-    monkeypatch.setattr(orientation, "_looks_inverted", lambda _page: looks_inverted)
+    monkeypatch.setattr(orientation, "looks_inverted", lambda _page: looks_inverted)
     chosen, *_ = orientation.choose_view(np.ones((9, 9), np.float32), None, 0)
     assert chosen.is_inverted == is_inverted
 

@@ -313,7 +313,7 @@ def test_rules_of_another_ink_still_make_a_table(released):
 
 
 @pytest.mark.parametrize(
-    "change", ["darker", "smaller", "inverted", "shaded", "coloured"]
+    "change", ["darker", "smaller", "inverted", "shaded", "shadow", "coloured"]
 )
 def test_light_colour_and_size_of_a_photo_do_not_matter(released, note, page, change):
     changed = note.pixels.astype(np.float32)
@@ -325,6 +325,8 @@ def test_light_colour_and_size_of_a_photo_do_not_matter(released, note, page, ch
         changed = 255 - changed
     elif change == "shaded":
         changed[:, changed.shape[1] // 3 :] *= 0.45
+    elif change == "shadow":
+        changed[420:] *= 0.2
     else:
         changed *= np.array([0.6, 1.0, 0.75])
     found = released.read(changed.astype(np.uint8))

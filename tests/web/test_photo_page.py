@@ -19,6 +19,7 @@ from digits.networks.keras_engine import KerasEngine
 from digits.networks.storage import RELEASED_MODELS
 from digits.reading import Reader, alignment, layout, rings, signs, tables
 from digits.reading.enlarge import enlarge
+from digits.reading.lighting import even_out
 from digits.reading.photos import Photo, _shrink
 from digits.reading.results import COLUMNS, parse_value
 from digits.reading.rules import Rules, find_rules
@@ -127,6 +128,7 @@ def list_shrunk(rng, folder):
 def describe_filters(rng):
     image = rng.random((23, 31)).astype(np.float32)
     mask = rng.random((40, 50)) < 0.35
+    levels = rng.integers(0, 256, (23, 31), dtype=np.uint8)
     return {
         "image": describe_image(image),
         "uniform": [
@@ -137,6 +139,10 @@ def describe_filters(rng):
         "gaussian": ndimage.gaussian_filter1d(image, 1.3, axis=0).tolist(),
         "maximum": ndimage.maximum_filter1d(image, 4, axis=0).tolist(),
         "mask": describe_image(mask),
+        "ranked": {
+            "values": levels.tolist(),
+            "made": ndimage.percentile_filter(levels, 75, 15, mode="nearest").tolist(),
+        },
         "dilated": ndimage.binary_dilation(mask, np.ones((3, 5))).astype(int).tolist(),
         "labels": ndimage.label(mask, np.ones((3, 3)))[0].tolist(),
     }
@@ -228,6 +234,8 @@ def fixtures(page, reader, tmp_path_factory):
     smallest = [stroke, *(255 - data.load_test()[0][:5])]
     first = pages[0][:136, :144] / np.float32(255)
     small = pages[1][:20, :44] / np.float32(255)
+    shaded = np.tile(pages[2], (2, 2)) / np.float32(255)
+    shaded[:, 150:] *= 0.3
     enlarged = enlarge(small)
     boxes = [[20, 30, 40, 60], [-3, 100, 11, 140.5], [50.2, 50.7, 90.4, 58.1], [100, 90, 130, 130]]
     regions = [rng.random(400) ** 2 - 0.3 for _ in range(5)]
@@ -255,6 +263,7 @@ def fixtures(page, reader, tmp_path_factory):
         ],
         "circled": list(list_circled()),
         "enlarged": {"small": describe_image(small), "page": describe_image(enlarged.page)},
+        "evened": {"shaded": describe_image(shaded), "page": describe_image(even_out(shaded))},
         "rules": {
             "page": describe_image(pages[2] / np.float32(255)),
             "rows": found.rows.tolist(),

@@ -103,6 +103,29 @@ export function makeGaussian(deviation) {
     };
 }
 
+// Of whole numbers from 0 to 255, that percentile in a window of odd size around each; beyond the edge of the
+// image are its last pixels. A histogram moves along each row.
+export function filterByRank(values, width, height, size, percentile) {
+    const half = size >> 1, rank = Math.floor((size * size * percentile) / 100), filtered = new Uint8Array(values.length);
+    for (let y = 0; y < height; y++) {
+        const counts = new Int32Array(256);
+        const count = (x, change) => {
+            for (let down = -half; down <= half; down++) {
+                counts[values[NEAREST(y + down, height) * width + NEAREST(x, width)]] += change;
+            }
+        };
+        for (let x = -half; x < half; x++) count(x, 1);
+        for (let x = 0; x < width; x++) {
+            count(x + half, 1);
+            let level = 0, below = counts[0];
+            while (below <= rank) below += counts[++level];
+            filtered[y * width + x] = level;
+            count(x - half, -1);
+        }
+    }
+    return filtered;
+}
+
 export function blurUniformly(values, width, height, size, extend) {
     const filter = makeUniform(size, extend);
     return filterRows(filterColumns(values, width, height, filter), width, height, filter);

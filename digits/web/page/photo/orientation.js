@@ -120,7 +120,7 @@ export function judge(page, detections) {
 }
 
 // Guess whether ink is light: it covers less area, so strong local differences are ink.
-function looksInverted(page) {
+export function looksInverted(page) {
     const side = 200, { pixels } = resize(page, side, side, BOX);
     const local = blurUniformly(pixels, side, side, 51, NEAREST);
     return sum(local.map((value, place) => (value - pixels[place]) ** 3)) < 0;

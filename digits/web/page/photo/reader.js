@@ -7,6 +7,7 @@ import { cutOut } from "./cut_out.js";
 import { NUM_DIGITS, NUM_SYMBOLS, selectWritten } from "./detect.js";
 import { enlarge } from "./enlarge.js";
 import { makeLines, measureSlope } from "./layout.js";
+import { evenOut } from "./lighting.js";
 import { argmax, argsort, listPairs, mostOf, sum } from "./lists.js";
 import { makeClassifier, makeLayers } from "./networks.js";
 import { chooseView, turnBack } from "./orientation.js";
@@ -40,7 +41,7 @@ export function makeReader(engine, { detector, classifier, widths }, pause = () 
     // Read a grey page, {width, height, pixels}: {lines, table, turns, isInverted}. `turns` are the quarter
     // turns anticlockwise after which it is upright, null to find out.
     return async (grey, turns = null) => {
-        const enlarged = enlarge(grey);
+        const enlarged = enlarge(evenOut(grey));
         const { view, page, found: detected } = await chooseView(network, enlarged.page, turns, () => pause("Looking for digits"));
         let found = takeSymbols(selectWritten(page, detected));
         let pageRules = NO_RULES, rows = [];

@@ -7,8 +7,10 @@ import { computeConvolution, makeEngine, makeLayer, plainEngine } from "../../..
 import { cutOut } from "../../../../digits/web/page/photo/cut_out.js";
 import { enlarge } from "../../../../digits/web/page/photo/enlarge.js";
 import {
-    blurUniformly, dilate, filterColumns, filterRows, labelParts, makeGaussian, makeMaximum, makeUniform, NEAREST,
+    blurUniformly, dilate, filterByRank, filterColumns, filterRows, labelParts, makeGaussian, makeMaximum, makeUniform,
+    NEAREST,
 } from "../../../../digits/web/page/photo/filters.js";
+import { evenOut } from "../../../../digits/web/page/photo/lighting.js";
 import { makeLines, measureSlope } from "../../../../digits/web/page/photo/layout.js";
 import { computeCells, makeClassifier, makeLayers } from "../../../../digits/web/page/photo/networks.js";
 import { COLUMNS, formatCsv, parseValue } from "../../../../digits/web/page/photo/results.js";
@@ -71,12 +73,13 @@ test("a JPEG file is halved first where Pillow's decoder would do so", () => {
 });
 
 test("filters are SciPy's", options, () => {
-    const { image, uniform, mean, gaussian, maximum, mask, dilated, labels } = fixtures.filters;
+    const { image, uniform, mean, gaussian, maximum, ranked, mask, dilated, labels } = fixtures.filters;
     const { width, height, pixels } = toImage(image);
     for (const { size, made } of uniform) assertClose(blurUniformly(pixels, width, height, size, NEAREST), made.flat(), 1e-6);
     assertClose(filterRows(pixels, width, height, makeUniform(6)), mean.flat(), 1e-6);
     assertClose(filterColumns(pixels, width, height, makeGaussian(1.3)), gaussian.flat(), 1e-6);
     assertClose(filterColumns(pixels, width, height, makeMaximum(4)), maximum.flat(), 0);
+    assertClose(filterByRank(ranked.values.flat(), width, height, 15, 75), ranked.made.flat(), 0);
     assertClose(dilate(mask.pixels, mask.width, mask.height, 2, 1), dilated.flat(), 0);
     assertClose(labelParts(mask.pixels, mask.width, mask.height).labels, labels.flat(), 0);
 });
@@ -105,6 +108,11 @@ test("a small picture is enlarged as in Python", options, () => {
     assert.deepEqual([made.width, made.height], [page.width, page.height]);
     assertClose(made.pixels, page.pixels, 1e-5);
     assert.deepEqual(toPhoto([[0, 0, made.width, made.height]]), [[0, 0, small.width, small.height]]);
+});
+
+test("light is evened out as in Python", options, () => {
+    const { shaded, page } = fixtures.evened, made = evenOut(toImage(shaded));
+    assertClose(made.pixels, page.pixels, 1e-5);
 });
 
 test("rules are found as in Python", options, () => {
