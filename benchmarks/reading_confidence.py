@@ -188,7 +188,7 @@ def draw(readings: Mapping[str, Reading], path: Path) -> None:
         below.bar(
             number / metrics.NUM_BINS + place * width, count, width, color=color, align="edge"
         )
-    axes.set(ylabel="right", xlim=(0.18, 1.03), ylim=(0, 1.04))
+    axes.set(ylabel="right", xlim=(0.26, 1.03), ylim=(0, 1.04))
     below.set(xlabel="the reader's probability", ylabel="digits", yscale="log", ylim=(0.7, None))
     for each in (axes, below):
         each.xaxis.set_major_formatter(PercentFormatter(1))

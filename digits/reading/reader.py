@@ -31,7 +31,7 @@ MIN_PROBABILITY = 0.48
 # number: without it, another number would be read (hysteresis thresholding, after J. Canny, "A
 # computational approach to edge detection", IEEE TPAMI 8, 1986). Beside means in the same line, at
 # most so many heights of that digit away.
-MIN_PROBABILITY_BESIDE, WIDEST_BESIDE = 0.2, 0.6
+MIN_PROBABILITY_BESIDE, WIDEST_BESIDE = 0.3, 0.6
 # On the smallest pictures, which show one digit: an answer that is not sure is better than none.
 MIN_SMALL_PROBABILITY = 0.2
 # From this probability on a digit or sign is sure: of the digits read on 300 synthetic pages that

@@ -183,9 +183,9 @@ def test_a_symbol_between_digit_and_sign_is_not_sure(read_detections, shares, te
 @pytest.mark.parametrize(
     ("left", "weak", "text"),
     [
-        (13, {"7": 0.3, "8": 0.3}, "11"),
-        (35, {"7": 0.3, "8": 0.3}, "1"),  # not beside the other
-        (13, {"7": 0.1, "8": 0.1}, "1"),  # too improbable
+        (13, {"7": 0.35, "8": 0.35}, "11"),
+        (35, {"7": 0.35, "8": 0.35}, "1"),  # not beside the other
+        (13, {"7": 0.25, "8": 0.25}, "1"),  # too improbable
     ],
 )
 def test_a_doubtful_digit_is_kept_beside_a_sure_one(read_detections, left, weak, text):

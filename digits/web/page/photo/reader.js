@@ -24,7 +24,7 @@ const MIN_PROBABILITY = 0.48; // that there is a digit or sign, and that it is t
 // On the smallest pictures, which show one digit: an answer that is not sure is better than none.
 const MIN_SMALL_PROBABILITY = 0.2;
 // The same of what stands beside a digit of at least SURE: in the same line, at most so many of its heights away.
-const MIN_PROBABILITY_BESIDE = 0.2, WIDEST_BESIDE_SURE = 0.6;
+const MIN_PROBABILITY_BESIDE = 0.3, WIDEST_BESIDE_SURE = 0.6;
 const SURE = 0.8; // from this probability on a digit or sign is sure
 // Share of the signs in a detection's probabilities: it is a sign from the first on, and between the other
 // two it is not sure, whichever it is.
