@@ -12,8 +12,8 @@ COPY_SIDE, MIN_SIDE = 120, 240
 # The paper's brightness is this percentile within a window of so many pixels of the copy: most of
 # it is paper.
 PERCENTILE, WINDOW = 75, 11
-# Light is uneven if the darkest twentieth of the paper is below this share of the brightest: ink
-# that faint would be taken for the paper's texture. Less does not matter to the detector.
+# Light is uneven if the darkest twentieth of the paper is below this share of the brightest: the
+# detector does not see ink in so deep a shadow, but copes with slighter ones.
 MIN_EVENNESS = 0.4
 DARKEST = 0.1  # of paper: what is darker is not made brighter than that would be
 

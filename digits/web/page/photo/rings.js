@@ -2,7 +2,7 @@
 
 import { labelParts } from "./filters.js";
 import { median, mostOf } from "./lists.js";
-import { roundHalfToEven } from "../to_mnist.js";
+import { crop, roundHalfToEven } from "../to_mnist.js";
 
 // Distances from the middle are shares of half the width and half the height of the ink, so that an
 // ellipse around it is at 1.
@@ -18,7 +18,7 @@ const MIN_PART_WITHIN = 0.15; // size of a part within as a share of the largest
 
 // Take a ring off the digit within it: the ink within, or null where there is no ring, or nothing within.
 export function takeOffRing(image) {
-    const ink = cropInk(image);
+    const ink = crop(image);
     if (!ink) return null;
     const { width, height, pixels } = ink, least = Math.min(width, height);
     if (least < MIN_RING_SIDE || Math.max(width, height) > MAX_RING_RATIO * least) return null;
@@ -62,20 +62,4 @@ function keepLargeParts(ink, width, height) {
     const first = pixels.indexOf(1), last = pixels.lastIndexOf(1);
     const rows = Math.floor(last / width) - Math.floor(first / width) + 1;
     return rows > MIN_HEIGHT_WITHIN * height ? { width, height, pixels } : null;
-}
-
-// Cut off what has no ink around it; null if there is none.
-function cropInk({ width, height, pixels }) {
-    let left = width, right = -1, top = height, bottom = -1;
-    pixels.forEach((value, place) => {
-        if (!value) return;
-        const x = place % width, y = Math.floor(place / width);
-        [left, right, top, bottom] = [Math.min(left, x), Math.max(right, x), Math.min(top, y), Math.max(bottom, y)];
-    });
-    if (right < 0) return null;
-    const cut = { width: right - left + 1, height: bottom - top + 1 };
-    const inside = Float32Array.from({ length: cut.width * cut.height }, (_, place) => {
-        return pixels[(top + Math.floor(place / cut.width)) * width + left + (place % cut.width)];
-    });
-    return { ...cut, pixels: inside };
 }
