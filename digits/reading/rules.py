@@ -49,8 +49,23 @@ class Rules:
             Integers of shape (k, 2): how many of the rules of rows are above each, and how many of
             those of columns are to its left.
         """
-        above = interpolate(self.rows, points[:, 0]) < points[:, 1]
-        left = interpolate(self.columns[:, [1, 0, 3, 2]], points[:, 1]) < points[:, 0]
+        return self.locate_merged(points, np.inf)
+
+    def locate_merged(self, points: np.ndarray, beyond: float) -> np.ndarray:
+        """Tell between which rules points are, where rules end at merged cells.
+
+        Args:
+            points: float array of shape (k, 2), x and y in pixels.
+            beyond: pixels beyond its ends that a rule still bounds.
+
+        Returns:
+            Integers of shape (k, 2), as those of `locate`, but of the rules that bound each point:
+            the same for two points in one row that no rule of a column separates.
+        """
+        x, y = points.T
+        across = self.columns[:, [1, 0, 3, 2]]
+        above = _bound(self.rows, x, beyond) & (interpolate(self.rows, x) < y)
+        left = _bound(across, y, beyond) & (interpolate(across, y) < x)
         return np.stack([above.sum(axis=0), left.sum(axis=0)], axis=1)
 
 
@@ -205,6 +220,11 @@ def _join(
     lengths = found[:, 2] - found[:, 0]
     is_long = lengths > MIN_LENGTH * lengths.max(initial=0)
     return found[is_long], found[~is_long]
+
+
+def _bound(lines: np.ndarray, x: np.ndarray, beyond: float) -> np.ndarray:
+    """Whether each of lines of shape (n, 4) reaches each x, or ends so many pixels before."""
+    return (lines[:, :1] - beyond < x) & (x < lines[:, 2:3] + beyond)
 
 
 def interpolate(lines: np.ndarray, x: np.ndarray) -> np.ndarray:

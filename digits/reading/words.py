@@ -22,6 +22,9 @@ MAX_UNREAD, MIN_LETTERS, JOINED_WIDTH = 0.5, 3, 2.2
 # A column is one of letters if nothing was read in so many of its cells with ink, and in more than
 # half of them, where a cell with a doubtful digit counts so much.
 MIN_UNREAD_CELLS, DOUBTFUL_CELL = 5, 0.5
+# A rule that ends more than so many digit heights before a cell does not bound it: it is merged
+# with the next one, as for a heading above several columns.
+MAX_BEYOND_END = 0.5
 
 
 def find_words(
@@ -66,20 +69,28 @@ def find_words(
     is_large = (widths > SMALLEST_CIRCLE) & (heights > SMALLEST_CIRCLE)
     for number in np.flatnonzero(is_letter & is_large):
         is_letter[number] = not _is_circle(labels[parts[number]] == number + 1)
-    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
-    part_cells = rules.locate((ends[:, :2] + ends[:, 2:]) / 2)
-    cells = rules.locate(middles)
-    in_words, unread = np.zeros(len(boxes), bool), np.zeros(len(boxes), bool)
-    for cell in np.unique(cells, axis=0):
-        here = (cells == cell).all(axis=1)
-        letters = is_letter & (part_cells == cell).all(axis=1)
-        in_parts = is_part & (part_cells == cell).all(axis=1)
-        if sizes[letters].sum() <= MAX_UNREAD * sizes[in_parts].sum():
-            continue
-        if letters.sum() >= MIN_LETTERS or (widths[letters] > JOINED_WIDTH).any():
-            in_words |= here
-        else:
-            unread |= here
+    middles, part_middles = ((each[:, :2] + each[:, 2:]) / 2 for each in (boxes, ends))
+
+    def judge(cells: np.ndarray, part_cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        in_words, unread = np.zeros(len(boxes), bool), np.zeros(len(boxes), bool)
+        for cell in np.unique(cells, axis=0):
+            here = (cells == cell).all(axis=1)
+            letters = is_letter & (part_cells == cell).all(axis=1)
+            in_parts = is_part & (part_cells == cell).all(axis=1)
+            if sizes[letters].sum() <= MAX_UNREAD * sizes[in_parts].sum():
+                continue
+            if letters.sum() >= MIN_LETTERS or (widths[letters] > JOINED_WIDTH).any():
+                in_words |= here
+            else:
+                unread |= here
+        return in_words, unread
+
+    cells, part_cells = rules.locate(middles), rules.locate(part_middles)
+    in_words, unread = judge(cells, part_cells)
+    # Where a rule is worn off, a number stands beside a word: what is sure is not part of it.
+    beyond = MAX_BEYOND_END * digit_height
+    in_merged, _ = judge(*(rules.locate_merged(each, beyond) for each in (middles, part_middles)))
+    in_words |= in_merged & ~are_sure & _are_inside(rules, cells)
     columns = _find_columns_of_letters(rules, part_cells[is_letter], cells, are_sure)
     in_words |= _are_inside(rules, cells) & np.isin(cells[:, 1], columns)
     return in_words, unread

@@ -38,10 +38,18 @@ export function interpolate([left, top, right, bottom], x) {
 }
 
 // Tell between which rules a point is: how many of the rows' are above it, and of the columns' to its left.
-export function locate({ rows, columns }, [x, y]) {
+export function locate(rules, point) {
+    return locateMerged(rules, point, Infinity);
+}
+
+// The same of the rules that bound a point, which end at most so many pixels before it: two points in one
+// row that no rule of a column separates are in one merged cell.
+export function locateMerged({ rows, columns }, [x, y], beyond) {
+    const isBound = ([start, , end], along) => start - beyond < along && along < end + beyond;
+    const across = columns.map(swapAxes);
     return [
-        rows.filter((rule) => interpolate(rule, x) < y).length,
-        columns.filter((rule) => interpolate(swapAxes(rule), y) < x).length,
+        rows.filter((rule) => isBound(rule, x) && interpolate(rule, x) < y).length,
+        across.filter((rule) => isBound(rule, y) && interpolate(rule, y) < x).length,
     ];
 }
 

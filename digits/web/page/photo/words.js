@@ -4,7 +4,7 @@
 import { measureDigitHeight, middleOf } from "./boxes.js";
 import { labelParts } from "./filters.js";
 import { median, sum } from "./lists.js";
-import { locate, measureDarkness, separateInk } from "./rules.js";
+import { locate, locateMerged, measureDarkness, separateInk } from "./rules.js";
 import { clamp } from "../ink.js";
 import { roundHalfToEven } from "../to_mnist.js";
 
@@ -20,6 +20,9 @@ const MAX_UNREAD = 0.5, MIN_LETTERS = 3, JOINED_WIDTH = 2.2;
 // A column is one of letters if nothing was read in so many of its cells with ink, and in more than half of
 // them, where a cell with a doubtful digit counts so much.
 const MIN_UNREAD_CELLS = 5, DOUBTFUL_CELL = 0.5;
+// A rule that ends more than so many digit heights before a cell does not bound it: it is merged with the
+// next one, as for a heading above several columns.
+const MAX_BEYOND_END = 0.5;
 
 // For each symbol, {isInWord, isUnread}: whether there is a word in its cell; and whether more than half of
 // the ink there is in no symbol, although it is no word: perhaps digits were not detected.
@@ -52,28 +55,47 @@ export function findWords(page, rules, boxes, areSure) {
         [part.left, part.right] = [Math.min(part.left, x), Math.max(part.right, x + 1)];
         [part.top, part.bottom] = [Math.min(part.top, y), Math.max(part.bottom, y + 1)];
     });
-    const cells = new Map(), keyOf = (point) => locate(rules, point).join();
-    parts.forEach((part, index) => {
+    const used = parts.flatMap((part, index) => {
         const wide = (part.right - part.left) / unit, tall = (part.bottom - part.top) / unit;
         // What is left over of a rule lies beside it.
-        if (tall <= SHORTEST_LETTER || part.near >= 0.5 * part.size) return;
+        if (tall <= SHORTEST_LETTER || part.near >= 0.5 * part.size) return [];
         const isLarge = wide > SMALLEST_CIRCLE && tall > SMALLEST_CIRCLE;
         const isLetter = part.read < 0.5 * part.size && !(isLarge && isCircle(part, labels, index + 1, width));
-        const key = keyOf([(part.left + part.right) / 2, (part.top + part.bottom) / 2]);
-        if (!cells.has(key)) cells.set(key, { all: [], letters: [] });
-        cells.get(key).all.push(part.size);
-        if (isLetter) cells.get(key).letters.push({ size: part.size, wide });
+        const middle = [(part.left + part.right) / 2, (part.top + part.bottom) / 2];
+        return [{ size: part.size, wide, isLetter, middle }];
     });
+    const keyOf = (point) => locate(rules, point).join();
+    const keyOfMerged = (point) => locateMerged(rules, point, MAX_BEYOND_END * unit).join();
+    const cells = groupByCell(used, keyOf), mergedCells = groupByCell(used, keyOfMerged);
     const symbolCells = boxes.map((box) => locate(rules, middleOf(box)));
-    const letterCells = [...cells].filter(([, { letters }]) => letters.length).map(([key]) => key.split(",").map(Number));
+    const letterCells = [...cells].filter(([, here]) => here.some(({ isLetter }) => isLetter)).map(([key]) => key.split(",").map(Number));
     const columns = findColumnsOfLetters(rules, letterCells, symbolCells, areSure);
-    return symbolCells.map((cell) => {
-        const { all, letters } = cells.get(cell.join()) ?? { all: [], letters: [] };
-        const isMissed = sum(letters.map(({ size }) => size)) > MAX_UNREAD * sum(all);
-        const isWord = letters.length >= MIN_LETTERS || letters.some(({ wide }) => wide > JOINED_WIDTH);
-        const isInColumn = isBetweenRules(rules, cell) && columns.includes(cell[1]);
-        return { isInWord: (isMissed && isWord) || isInColumn, isUnread: isMissed && !isWord };
+    return symbolCells.map((cell, index) => {
+        const { isMissed, isWord } = judgeCell(cells.get(cell.join())), isInside = isBetweenRules(rules, cell);
+        const merged = judgeCell(mergedCells.get(keyOfMerged(middleOf(boxes[index]))));
+        // Where a rule is worn off, a number stands beside a word: what is sure is not part of it.
+        const isInMerged = isInside && !areSure[index] && merged.isMissed && merged.isWord;
+        const isInColumn = isInside && columns.includes(cell[1]);
+        return { isInWord: (isMissed && isWord) || isInMerged || isInColumn, isUnread: isMissed && !isWord };
     });
+}
+
+function groupByCell(parts, keyOf) {
+    const cells = new Map();
+    for (const part of parts) {
+        const key = keyOf(part.middle);
+        cells.set(key, [...(cells.get(key) ?? []), part]);
+    }
+    return cells;
+}
+
+// Whether much of the ink of a cell is in no symbol, and whether that is a word.
+function judgeCell(parts = []) {
+    const letters = parts.filter(({ isLetter }) => isLetter), sumSizes = (some) => sum(some.map(({ size }) => size));
+    return {
+        isMissed: sumSizes(letters) > MAX_UNREAD * sumSizes(parts),
+        isWord: letters.length >= MIN_LETTERS || letters.some(({ wide }) => wide > JOINED_WIDTH),
+    };
 }
 
 // Find the columns of a table in which most cells have letters, of which some look like digits.
