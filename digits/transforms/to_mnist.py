@@ -19,6 +19,10 @@ MIN_INSIDE = (
     0.5  # share of a connected part of the ink inside the box; others reach into it from outside
 )
 MIN_PART = 0.04  # size of a part of the ink as a share of the largest: smaller ones are specks
+MARGIN = 0.1  # around a box that is cut out, as a share of its longer side
+# Pixels of the 56 that ink of a digit reaches out of its box at most: what goes on is a rule, or a
+# digit beside it.
+MAX_BEYOND = 2
 
 
 def cut_region(page: np.ndarray, box: Sequence[float] | np.ndarray, margin: float) -> np.ndarray:
@@ -32,11 +36,7 @@ def cut_region(page: np.ndarray, box: Sequence[float] | np.ndarray, margin: floa
     Returns:
         float32 array, its longer side 56 pixels.
     """
-    left, top, right, bottom = box
-    margin = margin * max(right - left, bottom - top)
-    left, top = max(0, int(left - margin)), max(0, int(top - margin))
-    right, bottom = max(int(right + margin), left) + 1, max(int(bottom + margin), top) + 1
-    left, top = min(left, page.shape[1] - 1), min(top, page.shape[0] - 1)
+    left, top, right, bottom = _bound(page.shape, box, margin)
     return _resize(page[top:bottom, left:right])
 
 
@@ -49,10 +49,36 @@ def cut_out(page: np.ndarray, box: Sequence[float] | np.ndarray) -> np.ndarray:
 
     Returns:
         bool array, its longer side 56 pixels: where there is ink. What only reaches into the box
-        from outside, and specks, are left out.
+        from outside, what goes on beyond it, and specks, are left out.
     """
-    region = _subtract_light(cut_region(page, box, margin=0.1))
+    region = _subtract_light(cut_region(page, box, MARGIN))
     ink = region <= threshold_otsu(region) if np.ptp(region) > MIN_CONTRAST else region < -1
+    ink = _select_parts(ink)
+    left, top, right, bottom = _bound(page.shape, box, MARGIN)
+    scale = np.array(ink.shape) / (bottom - top, right - left)
+    start = scale * (box[1] - top, box[0] - left) - MAX_BEYOND
+    end = scale * (box[3] - top, box[2] - left) + MAX_BEYOND
+    first_row, first_column = np.maximum(np.round(start), 0).astype(int)
+    last_row, last_column = np.round(end).astype(int)
+    ink[:first_row] = ink[last_row + 1 :] = False
+    ink[:, :first_column] = ink[:, last_column + 1 :] = False
+    return ink
+
+
+def _bound(
+    shape: tuple[int, ...], box: Sequence[float] | np.ndarray, margin: float
+) -> tuple[int, int, int, int]:
+    """Bound a box with a margin: its first column and row, and those after its last ones."""
+    left, top, right, bottom = box
+    margin = margin * max(right - left, bottom - top)
+    left, top = max(0, int(left - margin)), max(0, int(top - margin))
+    right, bottom = max(int(right + margin), left) + 1, max(int(bottom + margin), top) + 1
+    left, top = min(left, shape[1] - 1), min(top, shape[0] - 1)
+    return left, top, min(right, shape[1]), min(bottom, shape[0])
+
+
+def _select_parts(ink: np.ndarray) -> np.ndarray:
+    """Leave out specks, and parts that only reach into the box from outside."""
     parts, num_parts = ndimage.label(ink, np.ones((3, 3)))
     if num_parts < 2:
         return ink

@@ -85,6 +85,20 @@ def test_what_only_reaches_into_the_box_is_left_out():
     assert ndimage.label(ink)[1] == 1
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_what_goes_on_beyond_the_box_is_cut_off(axis):
+    page = np.ones((100, 100), np.float32)
+    page[30:70, 48:52] = page[58:60, 48:] = 0.2  # a stroke, and a rule from it to the right
+    box = [40, 30, 60, 70]
+    if axis:
+        page, box = page.T, [30, 40, 70, 60]
+    ink = to_mnist.cut_out(page, box)
+    columns = np.flatnonzero((ink.T if axis else ink).any(axis=0))
+    scale = 56 / 49  # the region has rows 26 to 74, and columns from 36 on
+    assert columns[0] == pytest.approx((48 - 36) * scale, abs=1)
+    assert columns[-1] == pytest.approx((60 - 36) * scale + 2, abs=1)
+
+
 def test_blank_paper_has_no_ink():
     page = np.full((50, 50), 0.8, np.float32)
     assert not to_mnist.cut_out(page, (10, 10, 30, 40)).any()

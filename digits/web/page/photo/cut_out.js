@@ -12,15 +12,11 @@ const MIN_REGION_CONTRAST = 0.02; // of a region from its darkest to its brighte
 const RIM = 0.12; // share of a region's sides that is not inside the box
 const MIN_INSIDE_BOX = 0.5; // share of a connected part of the ink; others reach into it from outside
 const MIN_PART = 0.04; // size of a part of the ink as a share of the largest: smaller ones are specks
+const MAX_BEYOND = 2; // pixels of the 56 that ink of a digit reaches out of its box at most
 
 // Cut a box out of a page, with a margin, and scale it to 56 pixels.
 export function cutRegion(page, box, margin) {
-    const more = margin * Math.max(box[2] - box[0], box[3] - box[1]);
-    let left = Math.max(0, Math.trunc(box[0] - more)), top = Math.max(0, Math.trunc(box[1] - more));
-    const right = Math.max(Math.trunc(box[2] + more), left) + 1, bottom = Math.max(Math.trunc(box[3] + more), top) + 1;
-    left = Math.min(left, page.width - 1);
-    top = Math.min(top, page.height - 1);
-    const width = Math.min(right, page.width) - left, height = Math.min(bottom, page.height) - top;
+    const { left, top, width, height } = boundBox(page, box, margin);
     const pixels = new Float32Array(width * height);
     for (let y = 0; y < height; y++) {
         const start = (top + y) * page.width + left;
@@ -31,8 +27,17 @@ export function cutRegion(page, box, margin) {
     return resize({ width, height, pixels }, newWidth, newHeight, scale < 1 ? BOX : BICUBIC);
 }
 
+function boundBox(page, box, margin) {
+    const more = margin * Math.max(box[2] - box[0], box[3] - box[1]);
+    let left = Math.max(0, Math.trunc(box[0] - more)), top = Math.max(0, Math.trunc(box[1] - more));
+    const right = Math.max(Math.trunc(box[2] + more), left) + 1, bottom = Math.max(Math.trunc(box[3] + more), top) + 1;
+    left = Math.min(left, page.width - 1);
+    top = Math.min(top, page.height - 1);
+    return { left, top, width: Math.min(right, page.width) - left, height: Math.min(bottom, page.height) - top };
+}
+
 // Cut a digit out of a page: its ink, 1, and all else, 0. What only reaches into the box from outside,
-// and specks, are left out.
+// what goes on beyond it, and specks, are left out.
 export function cutOut(page, box) {
     const region = cutRegion(page, box, REGION_MARGIN), { width, height } = region;
     const residual = subtractLight(region);
@@ -41,6 +46,15 @@ export function cutOut(page, box) {
     const ink = Uint8Array.from(residual, (value) => (hasInk ? value <= threshold : value < threshold));
     const { labels, count } = labelParts(ink, width, height);
     if (count >= 2) keepParts(ink, labels, count, width, height);
+    const bounds = boundBox(page, box, REGION_MARGIN), down = height / bounds.height, across = width / bounds.width;
+    const firstRow = roundHalfToEven((box[1] - bounds.top) * down - MAX_BEYOND);
+    const lastRow = roundHalfToEven((box[3] - bounds.top) * down + MAX_BEYOND);
+    const firstColumn = roundHalfToEven((box[0] - bounds.left) * across - MAX_BEYOND);
+    const lastColumn = roundHalfToEven((box[2] - bounds.left) * across + MAX_BEYOND);
+    ink.forEach((_, place) => {
+        const row = Math.floor(place / width), column = place % width;
+        if (row < firstRow || row > lastRow || column < firstColumn || column > lastColumn) ink[place] = 0;
+    });
     return { width, height, pixels: Float32Array.from(ink) };
 }
 
