@@ -28,6 +28,9 @@ MIN_SIGN_SCORE = 0.35  # of a detection, that there is a sign and that it is the
 # A page is mostly written with one pen, at one size: what is far fainter or smaller than the rest
 # is taken for the paper's texture.
 MIN_CONTRAST, MIN_SIZE = 0.3, 0.4
+# Percentiles of the brightness around a digit: of its paper, and of its ink, of which there is
+# little in a thin 1.
+PAPER_PERCENTILE, INK_PERCENTILE = 80, 2
 MAX_DIGITS = 1000  # the surest are kept
 # A copy of the page is shown to the detector only if digits of its size could be among the others,
 # or if there is more ink outside the digits detected so far than this share of the ink in them.
@@ -203,7 +206,8 @@ def measure_contrasts(page: np.ndarray, boxes: np.ndarray) -> np.ndarray:
         float array of shape (n,), 0 to 1.
     """
     regions = [to_mnist.cut_region(page, box, margin=0.15) for box in boxes]
-    return np.array([np.percentile(each, 80) - np.percentile(each, 4) for each in regions])
+    percentiles = PAPER_PERCENTILE, INK_PERCENTILE
+    return np.array([np.subtract(*np.percentile(each, percentiles)) for each in regions])
 
 
 def _list_scales(shape: tuple[int, ...], largest_digit: float) -> list[float]:

@@ -177,6 +177,13 @@ def test_doubtful_detections_are_not_digits():
     assert len(detect.select_written(page, make_detections(boxes, [0.5, 0.5], [1, 1]))) == 0
 
 
+def test_a_thin_1_is_not_taken_for_faint():
+    page = np.ones((300, 300), np.float32)
+    for y in range(50, 190):
+        page[y, 140 - y // 4 : 143 - y // 4] = 0.3
+    assert detect.measure_contrasts(page, np.array([[93.0, 50, 131, 190]]))[0] > 0.4
+
+
 def test_signs_are_kept_whatever_their_size_and_turned_digits_are_not():
     page = np.ones((100, 200), np.float32)
     boxes = [[10, 10, 30, 50], [40, 46, 44, 50], [60, 10, 80, 50], [100, 10, 120, 50]]

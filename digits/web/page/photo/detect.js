@@ -27,6 +27,8 @@ const MIN_SCORE = 0.7; // of a detection, that there is an upright digit
 const MIN_SIGN_SCORE = 0.35; // of a detection, that there is a sign and that it is the most likely one
 // What is far fainter or smaller than the rest is taken for the paper's texture.
 const MIN_CONTRAST = 0.3, MIN_SIZE = 0.4;
+// Quantiles of the brightness around a digit: of its paper, and of its ink, of which there is little in a thin 1.
+const PAPER_QUANTILE = 0.8, INK_QUANTILE = 0.02;
 const MAX_DIGITS = 1000; // the surest are kept
 // A copy of the page is shown to the detector only if digits of its size could be among the others, or
 // if there is more ink outside the digits detected so far than this share of the ink in them.
@@ -212,6 +214,6 @@ function findUsual(values, inks) {
 export function measureContrasts(page, detections) {
     return detections.map(({ box }) => {
         const sorted = sortNumbers(cutRegion(page, box, 0.15).pixels);
-        return quantileOfSorted(sorted, 0.8) - quantileOfSorted(sorted, 0.04);
+        return quantileOfSorted(sorted, PAPER_QUANTILE) - quantileOfSorted(sorted, INK_QUANTILE);
     });
 }
