@@ -24,6 +24,11 @@ MIN_FUSED_OVERLAP, MAX_OVERLAP, MAX_COVERED = 0.5, 0.25, 0.6
 # lie beside each other.
 MIN_ASPECT = 0.35
 MIN_SCORE = 0.7  # of a detection, that there is an upright digit
+# The same beside a digit of at least the second: without it, another number would be read
+# (hysteresis thresholding, after J. Canny, "A computational approach to edge detection", IEEE TPAMI
+# 8, 1986). Beside means in the same line, and at most so many heights of that digit away. What
+# overlaps with the digit is rather a part of it, or of a ring around it.
+MIN_SCORE_BESIDE, CLEAR_SCORE, WIDEST_BESIDE = 0.6, 0.8, 0.6
 MIN_SIGN_SCORE = 0.35  # of a detection, that there is a sign and that it is the most likely one
 # A page is mostly written with one pen, at one size: what is far fainter or smaller than the rest
 # is taken for the paper's texture.
@@ -165,6 +170,11 @@ def select_written(page: np.ndarray, found: Detections) -> Detections:
     upright = found.scores * found.probabilities[:, : len(SYMBOLS)].sum(axis=1)
     as_labelled = found.scores * found.probabilities.max(axis=1, initial=0)
     kept = np.where(is_digit, upright > MIN_SCORE, as_labelled > MIN_SIGN_SCORE)
+    # The table of all gaps is kept small: noise has thousands of weak detections.
+    weak = np.flatnonzero(is_digit & ~kept & (upright > MIN_SCORE_BESIDE))[:MAX_DIGITS]
+    clear = found.boxes[is_digit & (upright >= CLEAR_SCORE)][:MAX_DIGITS]
+    nearest = measure_gaps(found.boxes[weak], clear).min(axis=1, initial=np.inf)
+    kept[weak] = (nearest >= 0) & (nearest < WIDEST_BESIDE)
     contrasts = measure_contrasts(page, found.boxes)
     digits = np.flatnonzero(kept & is_digit)
     if len(digits):
@@ -176,6 +186,25 @@ def select_written(page: np.ndarray, found: Detections) -> Detections:
         sizes = _measure_sizes(found)
         kept &= ~is_digit | (sizes > MIN_SIZE * _find_usual(sizes[digits], inks))
     return found[np.flatnonzero(kept)[:MAX_DIGITS]]
+
+
+def measure_gaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Measure how far boxes are from others in the same line.
+
+    Args:
+        boxes: float array of shape (n, 4): left, top, right, bottom in pixels.
+        others: float array of shape (m, 4).
+
+    Returns:
+        float array of shape (n, m), in heights of the others; negative where both overlap across,
+        infinite where the other is in another line.
+    """
+    heights, other_heights = (each[:, 3] - each[:, 1] for each in (boxes, others))
+    starts = np.maximum(boxes[:, None], others)
+    ends = np.minimum(boxes[:, None], others)
+    gaps, shared = starts[..., 0] - ends[..., 2], ends[..., 3] - starts[..., 1]
+    is_in_line = shared > 0.5 * np.maximum(heights[:, None], other_heights)
+    return np.where(is_in_line, gaps / np.maximum(other_heights, 1e-9), np.inf)
 
 
 def _measure_sizes(found: Detections) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from digits.mnist import NUM_CLASSES
 from digits.networks import Classifier, Detections, Detector, load_classifier, load_detector
 from digits.reading import alignment, box_rows, inks, layout, signs, tables, words
-from digits.reading.detect import select_written
+from digits.reading.detect import WIDEST_BESIDE, measure_gaps, select_written
 from digits.reading.documents import load_photo
 from digits.reading.enlarge import enlarge
 from digits.reading.lighting import even_out
@@ -27,11 +27,8 @@ from digits.transforms import to_mnist
 
 # That there is a digit or sign, and that it is the most likely one.
 MIN_PROBABILITY = 0.48
-# The same of what stands beside a digit of at least `SURE`, where it is likely to be part of its
-# number: without it, another number would be read (hysteresis thresholding, after J. Canny, "A
-# computational approach to edge detection", IEEE TPAMI 8, 1986). Beside means in the same line, at
-# most so many heights of that digit away.
-MIN_PROBABILITY_BESIDE, WIDEST_BESIDE = 0.3, 0.6
+# The same of what stands beside a digit of at least `SURE`, as `detect.WIDEST_BESIDE` says.
+MIN_PROBABILITY_BESIDE = 0.3
 # On the smallest pictures, which show one digit: an answer that is not sure is better than none.
 MIN_SMALL_PROBABILITY = 0.2
 # From this probability on a digit or sign is sure: of the digits read on 300 synthetic pages that
@@ -171,7 +168,8 @@ class Reader:
         probabilities = found.scores * recognized.probabilities.max(axis=1, initial=0)
         ranked = np.argsort(-recognized.probabilities, axis=1)
         is_kept = probabilities > min_probability
-        is_beside = _are_beside(found.boxes, found.boxes[probabilities >= SURE])
+        gaps = measure_gaps(found.boxes, found.boxes[probabilities >= SURE])
+        is_beside = (gaps < WIDEST_BESIDE).any(axis=1)
         is_kept |= is_beside & (probabilities > MIN_PROBABILITY_BESIDE)
         kept = np.flatnonzero(is_kept)
         digits = [
@@ -186,16 +184,6 @@ class Reader:
             for index in kept
         ]
         return found.boxes[kept], digits
-
-
-def _are_beside(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Whether boxes of shape (n, 4) are beside one of others: in the same line, and near it."""
-    heights, other_heights = (each[:, 3] - each[:, 1] for each in (boxes, others))
-    starts = np.maximum(boxes[:, None], others)
-    ends = np.minimum(boxes[:, None], others)
-    gaps, shared = starts[..., 0] - ends[..., 2], ends[..., 3] - starts[..., 1]
-    is_in_line = shared > 0.5 * np.maximum(heights[:, None], other_heights)
-    return (is_in_line & (gaps < WIDEST_BESIDE * other_heights)).any(axis=1)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -177,6 +177,26 @@ def test_doubtful_detections_are_not_digits():
     assert len(detect.select_written(page, make_detections(boxes, [0.5, 0.5], [1, 1]))) == 0
 
 
+@pytest.mark.parametrize(
+    ("left", "top", "score", "num_kept"),
+    [
+        (35, 10, 0.65, 2),
+        (35, 10, 0.55, 1),  # too doubtful
+        (50, 10, 0.65, 1),  # too far
+        (35, 45, 0.65, 1),  # in another line
+        (28, 10, 0.65, 1),  # overlaps
+        (28, 10, 0.75, 2),
+    ],
+)
+def test_a_doubtful_digit_is_kept_beside_a_clear_one(left, top, score, num_kept):
+    page = np.full((100, 100), 0.2, np.float32)
+    page[::2] = 1
+    found = make_detections(
+        [[10, 10, 30, 40], [left, top, left + 20, top + 30]], [0.9, score], [1, 7]
+    )
+    assert len(detect.select_written(page, found)) == num_kept
+
+
 def test_a_thin_1_is_not_taken_for_faint():
     page = np.ones((300, 300), np.float32)
     for y in range(50, 190):

@@ -1,7 +1,7 @@
 // Detects digits and signs of any size, as digits/reading/detect.py does. A detection is {box, score,
 // probabilities}: the probability that there is a digit or a sign, and that of each class.
 
-import { areaOf, longerSideOf, measureSharedArea } from "./boxes.js";
+import { areaOf, heightOf, longerSideOf, measureSharedArea } from "./boxes.js";
 import { cutRegion } from "./cut_out.js";
 import { argmax, argsort, quantileOfSorted, sortNumbers, sum } from "./lists.js";
 import { blurUniformly, NEAREST } from "./filters.js";
@@ -24,6 +24,10 @@ const MIN_FUSED_OVERLAP = 0.5, MAX_OVERLAP = 0.25, MAX_COVERED = 0.6;
 // beside each other.
 const MIN_ASPECT = 0.35;
 const MIN_SCORE = 0.7; // of a detection, that there is an upright digit
+// The same beside a digit of at least the second: in the same line, and at most so many heights of it away.
+// What overlaps with the digit is rather a part of it, or of a ring around it.
+const MIN_SCORE_BESIDE = 0.6, CLEAR_SCORE = 0.8;
+export const WIDEST_BESIDE_DIGIT = 0.6;
 const MIN_SIGN_SCORE = 0.35; // of a detection, that there is a sign and that it is the most likely one
 // What is far fainter or smaller than the rest is taken for the paper's texture.
 const MIN_CONTRAST = 0.3, MIN_SIZE = 0.4;
@@ -179,9 +183,13 @@ export function selectWritten(page, detections) {
     const found = detections.filter((detection) => labelOf(detection) < NUM_SYMBOLS);
     const isDigit = found.map((detection) => labelOf(detection) < NUM_DIGITS);
     const contrasts = measureContrasts(page, found), sizes = found.map(({ box }) => longerSideOf(box));
-    let kept = found.map(({ score, probabilities }, index) => (isDigit[index]
-        ? score * sum(probabilities.slice(0, NUM_SYMBOLS)) > MIN_SCORE
-        : score * Math.max(...probabilities) > MIN_SIGN_SCORE));
+    const upright = found.map(({ score, probabilities }) => score * sum(probabilities.slice(0, NUM_SYMBOLS)));
+    const clear = found.filter((_, index) => isDigit[index] && upright[index] >= CLEAR_SCORE);
+    let kept = found.map(({ box, score, probabilities }, index) => {
+        if (!isDigit[index]) return score * Math.max(...probabilities) > MIN_SIGN_SCORE;
+        const nearest = Math.min(...clear.map((other) => measureGapBeside(box, other.box)));
+        return upright[index] > (nearest >= 0 && nearest < WIDEST_BESIDE_DIGIT ? MIN_SCORE_BESIDE : MIN_SCORE);
+    });
     const keepWhatIsUsual = (values, isLarge) => {
         const digits = found.flatMap((_, index) => (kept[index] && isDigit[index] ? [index] : []));
         if (!digits.length) return;
@@ -192,6 +200,14 @@ export function selectWritten(page, detections) {
     keepWhatIsUsual(contrasts, (index, usual) => contrasts[index] > MIN_CONTRAST * usual);
     keepWhatIsUsual(sizes, (index, usual) => !isDigit[index] || sizes[index] > MIN_SIZE * usual);
     return found.filter((_, index) => kept[index]).slice(0, MAX_DIGITS);
+}
+
+// Measure how far a box is from another in the same line, in heights of the other: negative where both
+// overlap across, infinite in another line.
+export function measureGapBeside(box, other) {
+    const height = heightOf(other), shared = Math.min(box[3], other[3]) - Math.max(box[1], other[1]);
+    if (shared <= 0.5 * Math.max(heightOf(box), height)) return Infinity;
+    return (Math.max(box[0], other[0]) - Math.min(box[2], other[2])) / Math.max(height, 1e-9);
 }
 
 // Weigh digits by about how much ink each has.

@@ -4,7 +4,7 @@ import { findAligned } from "./alignment.js";
 import { areStacked, findBoxRows, getBox, isSideOfRows, locateInRows } from "./box_rows.js";
 import { measureDigitHeight } from "./boxes.js";
 import { cutOut } from "./cut_out.js";
-import { NUM_DIGITS, NUM_SYMBOLS, selectWritten } from "./detect.js";
+import { measureGapBeside, NUM_DIGITS, NUM_SYMBOLS, selectWritten, WIDEST_BESIDE_DIGIT } from "./detect.js";
 import { enlarge } from "./enlarge.js";
 import { makeLines, measureSlope } from "./layout.js";
 import { evenOut } from "./lighting.js";
@@ -23,8 +23,7 @@ const SYMBOLS = [..."0123456789.,-+/:×÷=%()"];
 const MIN_PROBABILITY = 0.48; // that there is a digit or sign, and that it is the most likely one
 // On the smallest pictures, which show one digit: an answer that is not sure is better than none.
 const MIN_SMALL_PROBABILITY = 0.2;
-// The same of what stands beside a digit of at least SURE: in the same line, at most so many of its heights away.
-const MIN_PROBABILITY_BESIDE = 0.3, WIDEST_BESIDE_SURE = 0.6;
+const MIN_PROBABILITY_BESIDE = 0.3; // the same of what stands beside a digit of at least SURE
 const SURE = 0.8; // from this probability on a digit or sign is sure
 // Share of the signs in a detection's probabilities: it is a sign from the first on, and between the other
 // two it is not sure, whichever it is.
@@ -65,7 +64,7 @@ export function makeReader(engine, { detector, classifier, widths }, pause = () 
         const least = enlarged.isEnlarged ? MIN_SMALL_PROBABILITY : MIN_PROBABILITY;
         const sureBoxes = digits.filter(({ probability }) => probability >= SURE).map(({ box }) => box);
         digits = digits.filter(({ probability, box }) => probability > least
-            || (probability > MIN_PROBABILITY_BESIDE && sureBoxes.some((sureBox) => isBeside(box, sureBox))));
+            || (probability > MIN_PROBABILITY_BESIDE && sureBoxes.some((sureBox) => measureGapBeside(box, sureBox) < WIDEST_BESIDE_DIGIT)));
         let boxes = digits.map(({ box }) => box);
         const slope = measureSlope(boxes);
         let signs = selectSigns(named.filter(({ isSign }) => isSign).flatMap(nameSign), boxes, slope);
@@ -159,14 +158,6 @@ function recognizeDigit(page, { box, score, probabilities, isDoubtful }, classif
     const [label, runnerUp] = argsort(mixed.map((probability) => -probability));
     const probability = score * mixed[label], isSure = probability >= SURE && !isDoubtful && !isUnclear;
     return { kind: "digit", text: String(label), label, runnerUp, probability, isSure, box };
-}
-
-// Whether a box is in the same line as another, and near it.
-function isBeside(box, other) {
-    const height = other[3] - other[1];
-    const gap = Math.max(box[0], other[0]) - Math.min(box[2], other[2]);
-    const shared = Math.min(box[3], other[3]) - Math.max(box[1], other[1]);
-    return shared > 0.5 * Math.max(box[3] - box[1], height) && gap < WIDEST_BESIDE_SURE * height;
 }
 
 function classifyAtWidths(ink, classify, widths) {
