@@ -19,6 +19,10 @@ LOCAL, SHORTEST, RIDGE, MAX_BEND, SAME_RULE = 1.3, 1.7, 0.35, 0.17, 0.37
 MIN_FILLED = 0.75  # share of a piece with ink
 MIN_COVERED = 0.4  # share of a rule's length, from its first piece to its last, with pieces
 MIN_LENGTH = 0.35  # of the longest rule in its direction
+# The rules of a table do not meet others of their direction, the edge of a shadow or of the paper
+# does: it is nearer to one than so many digit heights, and its slope differs by so much from the
+# median of at least three.
+MEETING, MIN_SLANT = 0.7, 0.14
 # Digit heights that a rule is seen to extend: strokes that the page's edge cuts off are shorter.
 MIN_EXTENT = 0.5
 
@@ -217,9 +221,26 @@ def _join(
     lengths = found[:, 2] - found[:, 0]
     found = found[(np.array(covered) > MIN_COVERED) & (lengths > MIN_EXTENT * unit)]
     found = found[np.argsort(found[:, [1, 3]].mean(axis=1))]
+    found = found[~_are_edges(found, unit)]
     lengths = found[:, 2] - found[:, 0]
     is_long = lengths > MIN_LENGTH * lengths.max(initial=0)
     return found[is_long], found[~is_long]
+
+
+def _are_edges(lines: np.ndarray, unit: float) -> np.ndarray:
+    """Tell which of lines of shape (n, 4) are edges of a shadow or of the paper."""
+    if len(lines) < 3:
+        return np.zeros(len(lines), bool)
+    left, top, right, bottom = lines.T
+    slopes = (bottom - top) / (right - left)
+    is_slanted = abs(slopes - np.median(slopes)) > MIN_SLANT
+    starts, ends = np.maximum(left[:, None], left), np.minimum(right[:, None], right)
+    intercepts = top - slopes * left
+    apart = [
+        (slopes[:, None] - slopes) * x + intercepts[:, None] - intercepts for x in (starts, ends)
+    ]
+    meets = (apart[0] * apart[1] < 0) | (np.abs(apart).min(axis=0) < MEETING * unit)
+    return is_slanted & (meets & (starts < ends) & ~is_slanted).any(axis=1)
 
 
 def _bound(lines: np.ndarray, x: np.ndarray, beyond: float) -> np.ndarray:

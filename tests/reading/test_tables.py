@@ -146,6 +146,18 @@ def test_rules_are_where_they_were_drawn():
     assert found.rows.shape == found.columns.shape == (0, 4)
 
 
+def test_the_edge_of_a_shadow_is_no_rule():
+    across = [(60, y, 540, y) for y in (60, 120, 180, 240)]
+    page = draw_page([*across, *((x, 60, x, 240) for x in (60, 180, 300, 420, 540))])
+    y, x = np.indices(page.shape)
+    shadow = 0.6 / (1 + np.exp((250 + 0.7 * (y - 150) - x) / 5))
+    rules = find_rules((page * (1 - shadow)).astype(np.float32), DIGIT)
+    assert rules.columns[:, 0] == pytest.approx([60, 180, 300, 420, 540], abs=5)
+    # The rules of a table that is photographed at an angle lean, but do not meet.
+    leaning = [(90 + 80 * n, 60, 61 + 91.5 * n, 240) for n in range(6)]
+    assert len(find_rules(draw_page([*across, *leaning]), DIGIT).columns) == 6
+
+
 def test_a_number_ends_at_the_edge_of_its_cell():
     boxes = np.array([[10 + 14 * n, 10, 20 + 14 * n, 30] for n in range(6)], float)
     places = np.array([[0, 0], [0, 0], [0, 1], [0, 2], [0, 2], [-1, -1]])

@@ -2,7 +2,7 @@
 // or, of a column, [x, top, x there, bottom]. Rules are {rows, columns, shortRows}.
 
 import { dilate, filterColumns, filterRows, blurUniformly, labelParts, makeGaussian, makeMaximum, makeUniform, NEAREST } from "./filters.js";
-import { mean, median, mostOf, sum } from "./lists.js";
+import { leastOf, mean, median, mostOf, sum } from "./lists.js";
 import { clamp } from "../ink.js";
 import { BICUBIC, BOX, resize, roundHalfToEven } from "../to_mnist.js";
 import { sortBy } from "./layout.js";
@@ -16,6 +16,9 @@ const LOCAL = 1.3, SHORTEST = 1.7, RIDGE = 0.35, MAX_BEND = 0.17, SAME_RULE = 0.
 const MIN_PIECE_FILLED = 0.75; // share of a piece with ink
 const MIN_COVERED = 0.4; // share of a rule's length, from its first piece to its last, with pieces
 const MIN_LENGTH = 0.35; // of the longest rule in its direction
+// The rules of a table do not meet others of their direction, the edge of a shadow or of the paper does: it is
+// nearer to one than so many digit heights, and its slope differs by so much from the median of at least three.
+const MEETING = 0.7, MIN_SLANT = 0.14;
 const MIN_EXTENT = 0.5; // digit heights that a rule is seen to extend
 
 export const NO_RULES = { rows: [], columns: [], shortRows: [] };
@@ -141,8 +144,24 @@ function joinPieces(pieces, unit) {
         const left = points.reduce((least, [x]) => Math.min(least, x), Infinity), right = left + extent;
         return [[left, slope * left + start, right, slope * right + start]];
     });
-    const ordered = sortBy(found, (line) => sum([line[1], line[3]]));
+    const ordered = leaveOutEdges(sortBy(found, (line) => sum([line[1], line[3]])), unit);
     const longest = mostOf(ordered.map((line) => line[2] - line[0]), 0);
     const isLong = (line) => line[2] - line[0] > MIN_LENGTH * longest;
     return [ordered.filter(isLong), ordered.filter((line) => !isLong(line))];
+}
+
+// Leave out edges of a shadow or of the paper.
+function leaveOutEdges(lines, unit) {
+    if (lines.length < 3) return lines;
+    const slopeOf = ([left, top, right, bottom]) => (bottom - top) / (right - left), usual = median(lines.map(slopeOf));
+    const isSlanted = (line) => Math.abs(slopeOf(line) - usual) > MIN_SLANT;
+    const meets = (one, other) => {
+        const start = Math.max(one[0], other[0]), end = Math.min(one[2], other[2]);
+        const apart = [start, end].map((x) => {
+            return (slopeOf(one) - slopeOf(other)) * x + one[1] - slopeOf(one) * one[0] - (other[1] - slopeOf(other) * other[0]);
+        });
+        return start < end && (apart[0] * apart[1] < 0 || leastOf(apart.map(Math.abs)) < MEETING * unit);
+    };
+    const level = lines.filter((line) => !isSlanted(line));
+    return lines.filter((line) => !isSlanted(line) || !level.some((other) => meets(line, other)));
 }
