@@ -38,6 +38,9 @@ MANY_ROWS, MIN_STACK_FILLED, SQUARE_ROWS, MAX_ROWS = 3, 0.4, 4, 20
 MAX_STACK_WIDTH = 1.6  # digit heights: in a table of single digits, columns are wider
 SAME_EDGE = 0.15  # heights of a row between two edges that are one rule
 STICK_OUT = 0.15  # heights of a row by which the middle of a digit in it is above or below
+# Beyond the last side that is seen, a digit whose middle is so far from both sides, as a share of
+# the box's width, stands in another box: faint sides end early.
+INSIDE = 0.2
 # What is so narrow, relative to its height, and so near a side, relative to a box's width, is it.
 WIDEST_SIDE, NEAR_SIDE = 0.4, 0.2
 
@@ -126,7 +129,7 @@ def find_box_rows(
         row = BoxRow(row.sides / scale)
         if _are_boxes(row, above, below, digit_boxes, digit_height, page.shape):
             found.append(row)
-    return found
+    return [_extend(row, digit_boxes) for row in found]
 
 
 def locate(rows: list[BoxRow], boxes: np.ndarray) -> np.ndarray:
@@ -280,6 +283,23 @@ def _leave_out_overlapping(rows: list[BoxRow]) -> list[BoxRow]:
         ):
             kept.append(row)
     return sorted(kept, key=lambda row: row.sides[:, 1].mean())
+
+
+def _extend(row: BoxRow, digit_boxes: np.ndarray) -> BoxRow:
+    """Add boxes at both ends as long as there is a digit in the last one and in the next."""
+    middles = (digit_boxes[:, :2] + digit_boxes[:, 2:]) / 2
+    sides = row.sides
+    step = np.tile((sides[-1, :2] - sides[0, :2]) / (len(sides) - 1), 2)
+    inwards = INSIDE * np.stack([step, -step])
+
+    def is_filled(left: np.ndarray) -> bool:
+        return bool((BoxRow(np.stack([left, left + step]) + inwards).locate(middles) >= 0).any())
+
+    while is_filled(sides[0]) and is_filled(sides[0] - step):
+        sides = np.concatenate([[sides[0] - step], sides])
+    while is_filled(sides[-1] - step) and is_filled(sides[-1]):
+        sides = np.concatenate([sides, [sides[-1] + step]])
+    return BoxRow(sides)
 
 
 def _shift(row: BoxRow, count: int) -> BoxRow:

@@ -49,6 +49,18 @@ def test_rows_of_a_form_are_apart_and_may_be_short_or_hang_together():
     assert box_rows.locate(rows, moved).tolist() == expected
 
 
+@pytest.mark.parametrize("how", [{}, {"angle": 0.05, "perspective": 0.04}])
+def test_digits_in_boxes_whose_sides_are_not_seen_are_in_the_row(how):
+    lines, boxes = make_boxes(filled=[0, 1, 2, 4, 6, 7])
+    outer = [lines[2], lines[3], lines[-1]]
+    seen = [line for line in lines if line not in outer]
+    beside = [(60 + 11 * 24 - 6, 106, 60 + 11 * 24 + 6, 126)]
+    rows, moved = find(seen, boxes + beside, how)
+    assert [len(row.sides) for row in rows] == [9]
+    expected = [[0, n] for n in (0, 1, 2, 4, 6, 7)]
+    assert box_rows.locate(rows, moved).tolist() == [*expected, [-1, -1]]
+
+
 def make_squares(num_rows, num_columns, pitch, start, filled):
     left, top = start
     right, bottom = left + num_columns * pitch, top + num_rows * pitch

@@ -31,6 +31,9 @@ const MANY_ROWS = 3, MIN_STACK_FILLED = 0.4, SQUARE_ROWS = 4, MAX_ROWS = 20;
 const MAX_STACK_WIDTH = 1.6; // digit heights: in a table of single digits, columns are wider
 const SAME_EDGE = 0.15; // heights of a row between two edges that are one rule
 const STICK_OUT = 0.15; // heights of a row by which the middle of a digit in it is above or below
+// Beyond the last side that is seen, a digit whose middle is so far from both sides, as a share of the box's
+// width, stands in another box: faint sides end early.
+const INSIDE = 0.2;
 const WIDEST_AS_SIDE = 0.4, NEAR_SIDE = 0.2; // of a detection that is a side of a box
 
 const topOf = (row) => mean(row.map((side) => side[1])), bottomOf = (row) => mean(row.map((side) => side[3]));
@@ -68,8 +71,21 @@ export function findBoxRows(page, rules, digitBoxes, digitHeight) {
     return leaveOutOverlapping(rows).flatMap((large) => {
         const above = countRows(thick, large, -1), below = countRows(thick, large, 1);
         const row = large.map((side) => side.map((place) => place / scale));
-        return areBoxes(row, above, below, digitBoxes, digitHeight, page) ? [row] : [];
+        return areBoxes(row, above, below, digitBoxes, digitHeight, page) ? [extendRow(row, digitBoxes)] : [];
     });
+}
+
+// Add boxes at both ends as long as there is a digit in the last one and in the next.
+function extendRow(row, digitBoxes) {
+    const first = row[0], last = row.at(-1), count = row.length - 1;
+    const move = (side, steps) => side.map((place, index) => place + (steps * (last[index % 2] - first[index % 2])) / count);
+    const isFilled = (left) => digitBoxes.some((box) => {
+        return locateInRow([move(left, INSIDE), move(left, 1 - INSIDE)], middleOf(box)) >= 0;
+    });
+    const extended = [...row];
+    while (isFilled(extended[0]) && isFilled(move(extended[0], -1))) extended.unshift(move(extended[0], -1));
+    while (isFilled(move(extended.at(-1), -1)) && isFilled(extended.at(-1))) extended.push(move(extended.at(-1), 1));
+    return extended;
 }
 
 // Tell in which row and box the middle of a digit or sign is: [-1, -1] in none.
