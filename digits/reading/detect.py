@@ -28,7 +28,7 @@ MIN_SCORE = 0.7  # of a detection, that there is an upright digit
 # (hysteresis thresholding, after J. Canny, "A computational approach to edge detection", IEEE TPAMI
 # 8, 1986). Beside means in the same line, and at most so many heights of that digit away. What
 # overlaps with the digit is rather a part of it, or of a ring around it.
-MIN_SCORE_BESIDE, CLEAR_SCORE, WIDEST_BESIDE = 0.6, 0.8, 0.6
+MIN_SCORE_BESIDE, CLEAR_SCORE, WIDEST_BESIDE = 0.6, 0.9, 0.6
 MIN_SIGN_SCORE = 0.35  # of a detection, that there is a sign and that it is the most likely one
 # A page is mostly written with one pen, at one size: what is far fainter or smaller than the rest
 # is taken for the paper's texture.

@@ -26,7 +26,7 @@ const MIN_ASPECT = 0.35;
 const MIN_SCORE = 0.7; // of a detection, that there is an upright digit
 // The same beside a digit of at least the second: in the same line, and at most so many heights of it away.
 // What overlaps with the digit is rather a part of it, or of a ring around it.
-const MIN_SCORE_BESIDE = 0.6, CLEAR_SCORE = 0.8;
+const MIN_SCORE_BESIDE = 0.6, CLEAR_SCORE = 0.9;
 export const WIDEST_BESIDE_DIGIT = 0.6;
 const MIN_SIGN_SCORE = 0.35; // of a detection, that there is a sign and that it is the most likely one
 // What is far fainter or smaller than the rest is taken for the paper's texture.
