@@ -29,8 +29,6 @@ from digits.transforms import to_mnist
 MIN_PROBABILITY = 0.48
 # The same of what stands beside a digit of at least `SURE`, as `detect.WIDEST_BESIDE` says.
 MIN_PROBABILITY_BESIDE = 0.3
-# The same of a point or comma in a row of boxes: it is often a speck of a box's side.
-MIN_POINT_IN_BOXES = 0.65
 # On the smallest pictures, which show one digit: an answer that is not sure is better than none.
 MIN_SMALL_PROBABILITY = 0.2
 # From this probability on a digit or sign is sure: of the digits read on 300 synthetic pages that
@@ -127,9 +125,7 @@ class Reader:
             MIN_PROBABILITY if enlarged.factor == 1 else MIN_SMALL_PROBABILITY,
         )
         slope = layout.measure_page_slope(boxes)
-        selected = signs.select(
-            _name_signs(found[is_sign], is_doubtful[is_sign], rows), boxes, slope
-        )
+        selected = signs.select(_name_signs(found[is_sign], is_doubtful[is_sign]), boxes, slope)
         written = _Written(boxes, digits, selected)
         grid = None
         if _may_have_table(rows, boxes):
@@ -314,9 +310,7 @@ def _take_symbols(found: Detections) -> Detections:
     return Detections(found.boxes, found.scores * sums, of_symbols / sums[:, None])
 
 
-def _name_signs(
-    found: Detections, is_doubtful: np.ndarray, rows: list[box_rows.BoxRow]
-) -> signs.Signs:
+def _name_signs(found: Detections, is_doubtful: np.ndarray) -> signs.Signs:
     """Name the detected signs; returns the probable ones."""
     of_signs = found.probabilities[:, NUM_CLASSES:]
     probabilities = found.scores * of_signs.max(axis=1, initial=0)
@@ -326,9 +320,7 @@ def _name_signs(
         is_sure=(probabilities >= SURE) & ~is_doubtful,
         boxes=found.boxes,
     )
-    in_boxes = box_rows.locate(rows, found.boxes)[:, 0] >= 0
-    is_point = in_boxes & np.isin(named.texts, (".", ","))
-    return named[probabilities > np.where(is_point, MIN_POINT_IN_BOXES, MIN_PROBABILITY)]
+    return named[probabilities > MIN_PROBABILITY]
 
 
 def _make_signs(selected: signs.Signs, photo_boxes: np.ndarray) -> list[Sign]:

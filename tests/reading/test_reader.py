@@ -99,15 +99,13 @@ def test_boxes_of_a_page_on_its_side_are_on_the_photo_as_it_is(released, note, p
 
 
 def make_detections(*symbols):
-    """Detections of (left, width, probabilities of symbols, top or 10) down to 30 pixels."""
+    """Detections of (left, width, probabilities of symbols), 20 pixels high."""
     probabilities = np.zeros((len(symbols), len(SYMBOLS) + 3))
     probabilities[:, -3:] = 0.01
-    for row, (_, _, shares, *_) in zip(probabilities, symbols, strict=True):
+    for row, (_, _, shares) in zip(probabilities, symbols, strict=True):
         for text, share in shares.items():
             row[SYMBOLS.index(text)] = share
-    boxes = np.array(
-        [[left, *(top or [10]), left + width, 30] for left, width, _, *top in symbols], float
-    )
+    boxes = np.array([[left, 10, left + width, 30] for left, width, _ in symbols], float)
     return Detections(boxes.reshape(-1, 4), np.full(len(symbols), 0.99), probabilities)
 
 
@@ -164,17 +162,6 @@ def test_a_row_of_boxes_is_one_number_with_its_gaps(read_detections):
     assert isinstance(gap, Gap) and gap.box == pytest.approx((92, 4, 116, 36), abs=2)
     beside, _ = read_detections(*symbols)
     assert "_" not in beside.text
-
-
-@pytest.mark.parametrize(("share", "in_boxes", "beside"), [(0.6, "11", "1.1"), (0.7, "1.1", "1.1")])
-def test_a_doubtful_point_in_a_row_of_boxes_is_left_out(read_detections, share, in_boxes, beside):
-    ink = [(slice(y, y + 1), slice(20, 189)) for y in (4, 36)]
-    ink += [(slice(4, 37), slice(x, x + 1)) for x in range(20, 189, 24)]
-    point = (42, 4, {".": share}, 26)
-    one, another, *others = [(left, 10, {"1": 0.97}) for left in range(27, 189, 24)]
-    boxes, _ = read_detections(one, point, another, *others, ink=ink)
-    assert boxes.numbers[0].text == in_boxes + "11111"
-    assert read_detections(one, point, another)[0].numbers[0].text == beside
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,6 @@ import { toMnist } from "../to_mnist.js";
 
 const SYMBOLS = [..."0123456789.,-+/:×÷=%()"];
 const MIN_PROBABILITY = 0.48; // that there is a digit or sign, and that it is the most likely one
-const MIN_POINT_IN_BOXES = 0.65; // the same of a point or comma in a row of boxes, often a speck of a side
 // On the smallest pictures, which show one digit: an answer that is not sure is better than none.
 const MIN_SMALL_PROBABILITY = 0.2;
 const MIN_PROBABILITY_BESIDE = 0.3; // the same of what stands beside a digit of at least SURE
@@ -68,7 +67,7 @@ export function makeReader(engine, { detector, classifier, widths }, pause = () 
             || (probability > MIN_PROBABILITY_BESIDE && sureBoxes.some((sureBox) => measureGapBeside(box, sureBox) < WIDEST_BESIDE_DIGIT)));
         let boxes = digits.map(({ box }) => box);
         const slope = measureSlope(boxes);
-        let signs = selectSigns(named.filter(({ isSign }) => isSign).flatMap((each) => nameSign(each, rows)), boxes, slope);
+        let signs = selectSigns(named.filter(({ isSign }) => isSign).flatMap(nameSign), boxes, slope);
         let signBoxes = signs.map(({ box }) => box), grid = null;
         const numBeside = boxes.filter((box) => locateInRows(rows, box)[0] < 0).length;
         if (areStacked(rows) || numBeside > MIN_BESIDE_BOXES * boxes.length) grid = findGrid(pageRules, boxes, signBoxes);
@@ -167,11 +166,10 @@ function classifyAtWidths(ink, classify, widths) {
 }
 
 // Name a detected sign; a list of it, or of nothing if it is not probable.
-function nameSign({ box, score, probabilities, isDoubtful }, rows) {
+function nameSign({ box, score, probabilities, isDoubtful }) {
     const ofSigns = probabilities.slice(NUM_DIGITS), best = argmax(ofSigns), probability = score * ofSigns[best];
     const sign = { kind: "sign", text: SYMBOLS[NUM_DIGITS + best], probability, isSure: probability >= SURE && !isDoubtful, box };
-    const isPointInBoxes = [".", ","].includes(sign.text) && locateInRows(rows, box)[0] >= 0;
-    return probability > (isPointInBoxes ? MIN_POINT_IN_BOXES : MIN_PROBABILITY) ? [sign] : [];
+    return probability > MIN_PROBABILITY ? [sign] : [];
 }
 
 // Make a number of symbols and the empty boxes between them, or take the sign that is alone.
