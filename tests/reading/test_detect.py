@@ -185,7 +185,7 @@ def test_doubtful_detections_are_not_digits():
         (50, 10, 0.65, 1),  # too far
         (35, 45, 0.65, 1),  # in another line
         (28, 10, 0.65, 1),  # overlaps
-        (20, 35, 0.65, 1),
+        (20, 35, 0.65, 1),  # in another line, and overlaps
         (28, 10, 0.75, 2),
     ],
 )

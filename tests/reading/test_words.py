@@ -56,10 +56,8 @@ def test_a_number_of_which_a_digit_is_missing_is_no_word():
 
 def test_a_doubtful_letter_of_a_word_in_a_merged_cell_is_told_from_numbers():
     page = draw([(x, 40) for x in (20, 160, 240, 380)])
-    ends_before = Rules(
-        RULES.rows, np.array([[x, 10, x, 130] for x in (0, 400)] + [[200, 70, 200, 130]])
-    )
-    ends_before = Rules(ends_before.rows, ends_before.columns[[0, 2, 1]])
+    columns = np.array([[0.0, 10, 0, 130], [200, 70, 200, 130], [400, 10, 400, 130]])
+    ends_before = Rules(RULES.rows, columns)
     boxes = np.array([box(160, 40), box(240, 40)])
     for rules, are_sure, in_words in (
         (ends_before, [False, False], [True, True]),
