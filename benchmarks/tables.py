@@ -25,7 +25,7 @@ from digits.evaluation.metrics import wilson_interval
 from digits.reading import Page, Photo
 from digits.training.synthetic import marks, pages, photograph, strokes
 
-SHEETS = 200
+SHEETS = 220
 SHAPE = (700, 900)  # height, width in pixels
 TOP_LEFT, FILLED = 0.07, 0.86  # where a table starts, and how much of the page it takes
 # As height of the writing: so large that paper has no rules of its own.
@@ -255,6 +255,25 @@ def make_sudoku(rng: np.random.Generator, digits: Digits) -> Sheet:
     return Sheet(_photograph(rng, writer.ink, rules, NO_PAPER_RULES, strength, view), cells)
 
 
+def make_circled(rng: np.random.Generator, digits: Digits) -> Sheet:
+    """Make a score card: mostly single digits, some of them circled."""
+    shape = int(rng.integers(3, 7)), int(rng.integers(8, 15))
+    cells = [[_make_score(rng) for _ in range(shape[1])] for _ in range(shape[0])]
+    height, width = 0.4 * SHAPE[0] / shape[0] * rng.uniform(1, 1.8), FILLED * SHAPE[1] / shape[1]
+    height = min(height, 1.5 * width)
+    writer = _make_writer(rng, digits, size=min(height, width) * rng.uniform(0.4, 0.6))
+    writer.share_circled = rng.uniform(0.15, 0.5)
+    left, top = TOP_LEFT * SHAPE[1], (SHAPE[0] - shape[0] * height) / 2
+    _write_cells(writer, cells, left, top, width, height)
+    ys, xs = (
+        first + side * np.arange(count + 1)
+        for first, side, count in ((top, height, shape[0]), (left, width, shape[1]))
+    )
+    rules = marks.draw_lines(SHAPE, _make_grid(ys, xs), rng.uniform(0.6, 2))
+    strength, view = rng.uniform(0.3, 1), _View.random(rng)
+    return Sheet(_photograph(rng, writer.ink, rules, NO_PAPER_RULES, strength, view), cells)
+
+
 # The seed and the maker of each kind; a new kind gets a new seed, so that the others stay the same.
 KINDS: dict[str, tuple[int, Callable[[np.random.Generator, Digits], Sheet]]] = {
     "full rules": (1, make_full),
@@ -266,6 +285,7 @@ KINDS: dict[str, tuple[int, Callable[[np.random.Generator, Digits], Sheet]]] = {
     "words": (7, make_headed),
     "no rules": (8, make_unruled),
     "half ruled": (9, make_half_ruled),
+    "circled": (10, make_circled),
 }
 
 
@@ -349,6 +369,11 @@ def _make_cells(
     for row, column in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
         cells[row][column] = str(rng.integers(1, 100))
     return cells
+
+
+def _make_score(rng: np.random.Generator) -> str:
+    """Make up what a player took at a hole, or the sum of several."""
+    return str(rng.integers(1, 10) if rng.random() < 0.9 else rng.integers(10, 60))
 
 
 def _make_text(rng: np.random.Generator, shares: tuple[float, ...]) -> str:

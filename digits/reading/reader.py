@@ -11,14 +11,14 @@ import numpy as np
 
 from digits.mnist import NUM_CLASSES
 from digits.networks import Classifier, Detections, Detector, load_classifier, load_detector
-from digits.reading import alignment, box_rows, inks, layout, signs, tables, words
+from digits.reading import alignment, box_rows, inks, layout, rings, signs, tables, words
 from digits.reading.detect import WIDEST_BESIDE, measure_gaps, select_written
 from digits.reading.documents import load_photo
 from digits.reading.enlarge import enlarge
 from digits.reading.lighting import even_out
 from digits.reading.orientation import choose_view
 from digits.reading.photos import Photo
-from digits.reading.recognize import prepare, recognize, recognize_within_rings
+from digits.reading.recognize import prepare, recognize, recognize_again
 from digits.reading.region import Region
 from digits.reading.results import Digit, Gap, Line, Number, Page, Sign, Table
 from digits.reading.rules import NO_RULES, Rules, find_rules
@@ -119,6 +119,7 @@ class Reader:
         is_sign, is_doubtful = _tell_signs(found, is_smallest=enlarged.factor > 1)
         boxes, digits = self._recognize(
             page,
+            page_rules,
             found[~is_sign],
             is_doubtful[~is_sign],
             to_photo(found.boxes[~is_sign]),
@@ -126,8 +127,8 @@ class Reader:
         )
         slope = layout.measure_page_slope(boxes)
         selected = signs.select(_name_signs(found[is_sign], is_doubtful[is_sign]), boxes, slope)
-        written = _Written(boxes, digits, selected)
-        grid = None
+        written = _leave_out_rings(page, page_rules, _Written(boxes, digits, selected))
+        boxes, grid = written.boxes, None
         if _may_have_table(rows, boxes):
             written, grid = _find_ruled_grid(page, page_rules, written)
         lines, table = _arrange(written, grid, rows, slope, to_photo)
@@ -148,6 +149,7 @@ class Reader:
     def _recognize(
         self,
         page: np.ndarray,
+        page_rules: Rules,
         found: Detections,
         is_doubtful: np.ndarray,
         photo_boxes: np.ndarray,
@@ -162,8 +164,14 @@ class Reader:
         # missing, so the digit is never sure.
         is_unclear = recognized.probabilities.max(axis=1, initial=0) < SURE
         is_doubtful = is_doubtful | is_unclear
-        recognized = recognize_within_rings(
-            self.classifier, inks, recognized, np.flatnonzero(is_unclear)
+        within = {
+            index: rings.cut_out_within(page, page_rules, found.boxes[index], inks[index])
+            for index in np.flatnonzero(is_unclear).tolist()
+        }
+        recognized = recognize_again(
+            self.classifier,
+            {index: ink for index, ink in within.items() if ink is not None},
+            recognized,
         )
         probabilities = found.scores * recognized.probabilities.max(axis=1, initial=0)
         ranked = np.argsort(-recognized.probabilities, axis=1)
@@ -198,6 +206,21 @@ class _Written:
     def all_boxes(self) -> np.ndarray:
         """Boxes of the digits, then of the signs."""
         return np.concatenate([self.boxes, self.signs.boxes])
+
+    @property
+    def texts(self) -> np.ndarray:
+        """What the digits, then the signs, were read as."""
+        return np.array([*(digit.text for digit in self.digits), *self.signs.texts], np.str_)
+
+    def keep(self, is_kept: np.ndarray, is_doubtful: np.ndarray) -> _Written:
+        """Keep some of the digits and signs, and make some digits ones that are not sure."""
+        num_digits = len(self.boxes)
+        digits = _doubt(self.digits, is_doubtful[:num_digits])
+        return _Written(
+            self.boxes[is_kept[:num_digits]],
+            list(itertools.compress(digits, is_kept)),
+            self.signs[is_kept[num_digits:]],
+        )
 
     @property
     def are_sure(self) -> np.ndarray:
@@ -248,6 +271,12 @@ def _may_have_table(rows: list[box_rows.BoxRow], boxes: np.ndarray) -> bool:
     return box_rows.are_stacked(rows) or num_beside > MIN_BESIDE_BOXES * len(boxes)
 
 
+def _leave_out_rings(page: np.ndarray, page_rules: Rules, written: _Written) -> _Written:
+    """Leave out the parts of rings around digits; these digits are not sure."""
+    is_part, is_circled = rings.find_parts(page, page_rules, written.all_boxes, written.texts)
+    return written.keep(~is_part, is_circled)
+
+
 def _find_ruled_grid(
     page: np.ndarray, page_rules: Rules, written: _Written
 ) -> tuple[_Written, tables.Grid | None]:
@@ -256,14 +285,7 @@ def _find_ruled_grid(
     if grid is None:
         return written, None
     in_words, is_unread = words.find_words(page, grid.rules, written.all_boxes, written.are_sure)
-    num_digits = len(written.boxes)
-    is_kept = ~in_words[:num_digits]
-    digits = _doubt(written.digits, is_unread[:num_digits])
-    kept = _Written(
-        written.boxes[is_kept],
-        list(itertools.compress(digits, is_kept)),
-        written.signs[~in_words[num_digits:]],
-    )
+    kept = written.keep(~in_words, is_unread)
     return kept, tables.find_grid(page_rules, kept.boxes, kept.signs.boxes)
 
 

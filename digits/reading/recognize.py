@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from digits.mnist import IMAGE_SHAPE, NUM_CLASSES
 from digits.networks import Classifier
-from digits.reading import rings
 from digits.transforms import to_mnist
 
 # Relative widths at which a digit is classified, the last the original: people write more and less
@@ -51,29 +50,23 @@ def recognize(
     return Recognition(images[:, -1], probabilities)
 
 
-def recognize_within_rings(
-    classifier: Classifier,
-    inks: Sequence[np.ndarray],
-    recognized: Recognition,
-    indices: np.ndarray,
+def recognize_again(
+    classifier: Classifier, inks: Mapping[int, np.ndarray], recognized: Recognition
 ) -> Recognition:
-    """Recognize circled digits again, without the ring around them.
+    """Recognize some digits again, without what may have been taken for a part of them.
 
     Args:
         classifier: of digits.
-        inks: n bool arrays of shape (height, width), True where there is ink.
-        recognized: what `recognize` said of them.
-        indices: of those that may be circled.
+        inks: bool arrays of shape (height, width), True where there is ink, by the digits' indices.
+        recognized: what `recognize` said of all digits.
 
     Returns:
-        The same, but where a ring could be taken off and what is within is more probable.
+        The same, but where what is left is more probable.
     """
-    within = {index: rings.take_off_ring(inks[index]) for index in indices.tolist()}
-    digits = {index: ink for index, ink in within.items() if ink is not None}
-    if not digits:
+    if not inks:
         return recognized
-    indices = np.array(list(digits))
-    again = recognize(classifier, prepare(list(digits.values())))
+    indices = np.array(list(inks))
+    again = recognize(classifier, prepare(list(inks.values())))
     is_better = again.probabilities.max(axis=1) > recognized.probabilities[indices].max(axis=1)
     images, probabilities = recognized.images.copy(), recognized.probabilities.copy()
     images[indices[is_better]] = again.images[is_better]

@@ -161,6 +161,20 @@ def draw_rules(rules: Rules, shape: tuple[int, ...], thickness: float) -> np.nda
     return np.array(drawn)
 
 
+def cut_box(image: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Cut a box out of an image, as a view of it.
+
+    Args:
+        image: array of shape (height, width).
+        box: float array of shape (4,): left, top, right, bottom in pixels.
+
+    Returns:
+        Array of the part of the box that is on the image; it may be empty.
+    """
+    left, top, right, bottom = np.maximum(0, np.round(box)).astype(int)
+    return image[top:bottom, left:right]
+
+
 def _find_lines(mask: np.ndarray, unit: float) -> tuple[np.ndarray, np.ndarray]:
     """Find lines that are about level: (left, y there, right, y there) each, from top to bottom.
 

@@ -7,7 +7,8 @@ from collections import Counter
 import numpy as np
 from scipy import ndimage
 
-from digits.reading.rules import Rules, draw_rules, measure_darkness, separate_ink
+from digits.reading import rings
+from digits.reading.rules import Rules, cut_box, draw_rules, measure_darkness, separate_ink
 from digits.reading.tables import measure_digit_height
 
 # In digit heights: a letter is at least so tall; rules are so thick at most, what is left over of
@@ -46,13 +47,13 @@ def find_words(
     """
     digit_height = measure_digit_height(boxes)
     darkness = measure_darkness(page, digit_height)
-    usual = np.median([_cut(darkness, box).max(initial=0) for box in boxes])
+    usual = np.median([cut_box(darkness, box).max(initial=0) for box in boxes])
     ink = separate_ink(page, digit_height) & (darkness > MIN_DARKNESS * usual)
     ink &= ~draw_rules(rules, page.shape, THICKEST_RULE * digit_height)
     near_rules = draw_rules(rules, page.shape, NEAR_RULE * digit_height)
     is_read = np.zeros(page.shape, bool)
     for box in boxes + AROUND * digit_height * np.array([-1, -1, 1, 1]):
-        _cut(is_read, box)[:] = True
+        cut_box(is_read, box)[:] = True
     labels, count = ndimage.label(ink, np.ones((3, 3)))
     parts = ndimage.find_objects(labels, count)
     if not count:
@@ -71,11 +72,25 @@ def find_words(
         is_letter[number] = not _is_circle(labels[parts[number]] == number + 1)
     middles, part_middles = ((each[:, :2] + each[:, 2:]) / 2 for each in (boxes, ends))
 
+    def are_of_ring(letters: np.ndarray, here: np.ndarray) -> np.ndarray:
+        """Whether parts are of a broken ring around all symbols of a cell."""
+        surrounded = np.concatenate([boxes[here, :2].min(axis=0), boxes[here, 2:].max(axis=0)])
+        ring, is_of_ring = rings.find_ring(page, rules, surrounded), np.zeros(count, bool)
+        if ring is None:
+            return is_of_ring
+        for number in np.flatnonzero(letters):
+            rows, columns = parts[number]
+            ink_of_part = labels[parts[number]] == number + 1
+            is_of_ring[number] = ring.has_part(ink_of_part, (columns.start, rows.start))
+        return is_of_ring
+
     def judge(cells: np.ndarray, part_cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         in_words, unread = np.zeros(len(boxes), bool), np.zeros(len(boxes), bool)
         for cell in np.unique(cells, axis=0):
             here = (cells == cell).all(axis=1)
             letters = is_letter & (part_cells == cell).all(axis=1)
+            if letters.sum() >= MIN_LETTERS:
+                letters &= ~are_of_ring(letters, here)
             in_parts = is_part & (part_cells == cell).all(axis=1)
             if sizes[letters].sum() <= MAX_UNREAD * sizes[in_parts].sum():
                 continue
@@ -132,9 +147,3 @@ def _is_circle(part: np.ndarray) -> bool:
     height, width = part.shape
     rows, columns = (slice(side // 4, side - side // 4) for side in (height, width))
     return bool(part[rows, columns].sum() < MAX_IN_CIRCLE * part.sum())
-
-
-def _cut(image: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """The part of an image in a box, as a view of it."""
-    left, top, right, bottom = np.maximum(0, np.round(box)).astype(int)
-    return image[top:bottom, left:right]

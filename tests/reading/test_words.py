@@ -83,6 +83,17 @@ def test_circles_dashes_rules_and_faint_marks_are_no_words():
     assert find(page, FIRST, OTHER) == ([False] * 2, [False] * 2)
 
 
+def test_a_broken_circle_around_a_digit_is_no_word():
+    page = draw([FIRST, OTHER], circles=[FIRST])
+    for x, y in ((279, 40), (300, 18), (321, 40), (285, 56)):
+        page[y - 3 : y + 4, x - 3 : x + 4] = page[90, 300]  # paper
+    assert find(page, FIRST, OTHER) == ([False] * 2, [False] * 2)
+    # The same strokes beside it.
+    beside = np.roll(page, 60, axis=1)
+    beside[14:66, 285:316] = draw([FIRST])[14:66, 285:316]
+    assert find(beside, FIRST, OTHER)[0] == [True, False]
+
+
 @pytest.mark.parametrize("level", [0.0, 1.0])
 def test_a_page_without_ink_has_no_words(level):
     page = np.full((141, 401), level, np.float32)

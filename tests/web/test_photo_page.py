@@ -1,6 +1,7 @@
 """The page that reads photos: it is what its builder builds, and its modules agree with Python."""
 
 import base64
+import dataclasses
 import json
 import re
 import subprocess
@@ -29,7 +30,7 @@ from digits.training.synthetic.strokes import trace_digits
 from digits.transforms import to_mnist
 from digits.web import build_page
 from tests.conftest import ROOT
-from tests.reading.test_rings import draw_ring
+from tests.reading.test_rings import draw_ring, write
 from tests.web.conftest import NODE, PAGES, run_node_tests
 
 TESTS = ROOT / "tests" / "web" / "page" / "photo"
@@ -56,6 +57,33 @@ def list_circled():
                 "ink": describe_image(ink),
                 "within": None if within is None else describe_image(within),
             }
+
+
+def list_rings():
+    """List digits in rings that leave their boxes free, and what is found of these rings."""
+    for index, digit in enumerate(data.load_test()[0][:8]):
+        page, box = write(digit)
+        page = draw_ring(page, (34.0, 30.0), 3)
+        if index % 2:
+            page[:, 60:63] = 0.3  # a rule
+        rules = Rules(
+            np.zeros((0, 4)), np.array([[61.5, 0, 61.5, 120]] * (index % 2)).reshape(-1, 4)
+        )
+        boxes = np.stack([box, [28.0, 45, 35, 75], [109.0, 49, 114, 76]])
+        texts = np.array(["7", "1", "1"])
+        ring = rings.find_ring(page, rules, box)
+        within = rings.cut_out_within(page, rules, box, to_mnist.cut_out(page, box))
+        is_part, is_circled = rings.find_parts(page, rules, boxes, texts)
+        yield {
+            "page": describe_image(page),
+            "rules": {"rows": rules.rows.tolist(), "columns": rules.columns.tolist()},
+            "boxes": boxes.tolist(),
+            "texts": texts.tolist(),
+            "ring": None if ring is None else dataclasses.asdict(ring),
+            "within": None if within is None else describe_image(within),
+            "isPart": is_part.tolist(),
+            "isCircled": is_circled.tolist(),
+        }
 
 
 @pytest.fixture(scope="module")
@@ -262,6 +290,7 @@ def fixtures(page, reader, tmp_path_factory):
             {"box": box, "ink": describe_image(to_mnist.cut_out(first, box))} for box in boxes
         ],
         "circled": list(list_circled()),
+        "rings": list(list_rings()),
         "enlarged": {"small": describe_image(small), "page": describe_image(enlarged.page)},
         "evened": {"shaded": describe_image(shaded), "page": describe_image(even_out(shaded))},
         "rules": {
@@ -283,6 +312,7 @@ def fixtures(page, reader, tmp_path_factory):
     assert any(each["grid"] for each in content["layouts"])
     assert any(each["grid"] for each in content["tables"])
     assert {each["within"] is None for each in content["circled"]} == {True, False}
+    assert all(each["ring"] and any(each["isPart"]) for each in content["rings"])
     path = folder / "fixtures.json"
     path.write_text(json.dumps(content))
     return path

@@ -12,7 +12,7 @@ import { argmax, argsort, listPairs, mostOf, sum } from "./lists.js";
 import { makeClassifier, makeLayers } from "./networks.js";
 import { chooseView, turnBack } from "./orientation.js";
 import { isNumber } from "./results.js";
-import { takeOffRing } from "./rings.js";
+import { cutOutWithin, findRingParts } from "./rings.js";
 import { findRules, NO_RULES } from "./rules.js";
 import { selectSigns } from "./signs.js";
 import { areSidesOfBoxes, countFilled, findGrid } from "./tables.js";
@@ -59,7 +59,7 @@ export function makeReader(engine, { detector, classifier, widths }, pause = () 
         const detectedDigits = named.filter(({ isSign }) => !isSign);
         for (const [index, detection] of detectedDigits.entries()) {
             if (index % 8 === 0) await pause(`Reading ${detectedDigits.length} digits`);
-            digits.push(recognizeDigit(page, detection, classify, widths));
+            digits.push(recognizeDigit(page, pageRules, detection, classify, widths));
         }
         const least = enlarged.isEnlarged ? MIN_SMALL_PROBABILITY : MIN_PROBABILITY;
         const sureBoxes = digits.filter(({ probability }) => probability >= SURE).map(({ box }) => box);
@@ -68,6 +68,11 @@ export function makeReader(engine, { detector, classifier, widths }, pause = () 
         let boxes = digits.map(({ box }) => box);
         const slope = measureSlope(boxes);
         let signs = selectSigns(named.filter(({ isSign }) => isSign).flatMap(nameSign), boxes, slope);
+        const inRings = findRingParts(page, pageRules, [...digits, ...signs]);
+        signs = signs.filter((_, index) => !inRings[digits.length + index].isPart);
+        digits = digits.map((digit, index) => ({ ...digit, isSure: digit.isSure && !inRings[index].isCircled }))
+            .filter((_, index) => !inRings[index].isPart);
+        boxes = digits.map(({ box }) => box);
         let signBoxes = signs.map(({ box }) => box), grid = null;
         const numBeside = boxes.filter((box) => locateInRows(rows, box)[0] < 0).length;
         if (areStacked(rows) || numBeside > MIN_BESIDE_BOXES * boxes.length) grid = findGrid(pageRules, boxes, signBoxes);
@@ -146,11 +151,11 @@ function takeBracketForOne({ probabilities, box }, rows) {
 
 // The mean of the detector's probabilities and the classifier's at several widths: the detector uses the
 // surroundings of a digit and the classifier its details. A ring around a digit is taken off; it stays unsure.
-function recognizeDigit(page, { box, score, probabilities, isDoubtful }, classify, widths) {
+function recognizeDigit(page, rules, { box, score, probabilities, isDoubtful }, classify, widths) {
     const ofDigits = probabilities.slice(0, NUM_DIGITS), total = Math.max(sum(ofDigits), 1e-9);
     const ink = cutOut(page, box), own = classifyAtWidths(ink, classify, widths);
     let mixed = ofDigits.map((each, digit) => (each / total + own[digit]) / 2);
-    const isUnclear = mostOf(mixed) < SURE, within = isUnclear ? takeOffRing(ink) : null;
+    const isUnclear = mostOf(mixed) < SURE, within = isUnclear ? cutOutWithin(page, rules, box, ink) : null;
     if (within) {
         const again = classifyAtWidths(within, classify, widths);
         if (mostOf(again) > mostOf(mixed)) mixed = again;

@@ -80,6 +80,25 @@ export function measureDarkness({ width, height, pixels }, digitHeight) {
     return blurUniformly(pixels, width, height, size, NEAREST).map((value, place) => value - pixels[place]);
 }
 
+// Draw rules, so thick: a mask.
+export function drawRules({ rows, columns }, width, height, thickness) {
+    const drawn = new Uint8Array(width * height), half = Math.max(1, roundHalfToEven(thickness)) / 2;
+    const draw = ([startX, startY, endX, endY], isAcross) => {
+        const [start, end] = isAcross ? [startX, endX] : [startY, endY], limit = isAcross ? width : height;
+        const slope = (isAcross ? endY - startY : endX - startX) / Math.max(end - start, 1e-9), first = isAcross ? startY : startX;
+        const reach = half * Math.hypot(1, slope), across = isAcross ? height : width;
+        const last = clamp(Math.round(end), -1, limit - 1);
+        for (let along = Math.max(0, Math.round(start)); along <= last; along++) {
+            const middle = first + (along - start) * slope;
+            const from = Math.max(0, Math.ceil(middle - reach)), to = Math.min(across - 1, Math.ceil(middle + reach) - 1);
+            for (let place = from; place <= to; place++) drawn[isAcross ? place * width + along : along * width + place] = 1;
+        }
+    };
+    for (const rule of rows) draw(rule, true);
+    for (const rule of columns) draw(rule, false);
+    return drawn;
+}
+
 // Find lines that are about level: the long ones, and those that are too short beside them.
 function findLines(mask, width, height, unit) {
     const length = roundHalfToEven(SHORTEST * unit), average = makeUniform(length);

@@ -1,11 +1,11 @@
 // Tells cells of a table with words in them, some letters of which were read as digits, as
 // digits/reading/words.py does.
 
-import { measureDigitHeight, middleOf } from "./boxes.js";
+import { measureDigitHeight, middleOf, surround } from "./boxes.js";
 import { labelParts } from "./filters.js";
 import { median, sum } from "./lists.js";
-import { locate, locateMerged, measureDarkness, separateInk } from "./rules.js";
-import { clamp } from "../ink.js";
+import { findRing, hasPart } from "./rings.js";
+import { drawRules, locate, locateMerged, measureDarkness, separateInk } from "./rules.js";
 import { roundHalfToEven } from "../to_mnist.js";
 
 // In digit heights: a letter is at least so tall; rules are so thick at most, what is left over of them in
@@ -62,17 +62,32 @@ export function findWords(page, rules, boxes, areSure) {
         const isLarge = wide > SMALLEST_CIRCLE && tall > SMALLEST_CIRCLE;
         const isLetter = part.read < 0.5 * part.size && !(isLarge && isCircle(part, labels, index + 1, width));
         const middle = [(part.left + part.right) / 2, (part.top + part.bottom) / 2];
-        return [{ size: part.size, wide, isLetter, middle }];
+        const box = [part.left, part.top, part.right, part.bottom];
+        return [{ size: part.size, wide, isLetter, middle, label: index + 1, box }];
     });
+    // Whether a part is of a broken ring around all symbols of a cell.
+    const makeIsOfRing = (here) => {
+        const ring = findRing(page, rules, surround(here));
+        if (!ring) return () => false;
+        return ({ label, box: [left, top, right, bottom] }) => {
+            const places = [];
+            for (let y = top; y < bottom; y++) for (let x = left; x < right; x++) if (labels[y * width + x] === label) places.push([x, y]);
+            return hasPart(ring, places);
+        };
+    };
     const keyOf = (point) => locate(rules, point).join();
     const keyOfMerged = (point) => locateMerged(rules, point, MAX_BEYOND_END * unit).join();
     const cells = groupByCell(used, keyOf), mergedCells = groupByCell(used, keyOfMerged);
     const symbolCells = boxes.map((box) => locate(rules, middleOf(box)));
     const letterCells = [...cells].filter(([, here]) => here.some(({ isLetter }) => isLetter)).map(([key]) => key.split(",").map(Number));
     const columns = findColumnsOfLetters(rules, letterCells, symbolCells, areSure);
+    const symbols = boxes.map((box) => ({ box, middle: middleOf(box) }));
+    const symbolsIn = groupByCell(symbols, keyOf), symbolsInMerged = groupByCell(symbols, keyOfMerged);
+    const judge = (parts, here) => judgeCell(parts, () => makeIsOfRing(here.map(({ box }) => box)));
     return symbolCells.map((cell, index) => {
-        const { isMissed, isWord } = judgeCell(cells.get(cell.join())), isInside = isBetweenRules(rules, cell);
-        const merged = judgeCell(mergedCells.get(keyOfMerged(middleOf(boxes[index]))));
+        const key = cell.join(), mergedKey = keyOfMerged(middleOf(boxes[index])), isInside = isBetweenRules(rules, cell);
+        const { isMissed, isWord } = judge(cells.get(key), symbolsIn.get(key));
+        const merged = judge(mergedCells.get(mergedKey), symbolsInMerged.get(mergedKey));
         // Where a rule is worn off, a number stands beside a word: what is sure is not part of it.
         const isInMerged = isInside && !areSure[index] && merged.isMissed && merged.isWord;
         const isInColumn = isInside && columns.includes(cell[1]);
@@ -90,8 +105,13 @@ function groupByCell(parts, keyOf) {
 }
 
 // Whether much of the ink of a cell is in no symbol, and whether that is a word.
-function judgeCell(parts = []) {
-    const letters = parts.filter(({ isLetter }) => isLetter), sumSizes = (some) => sum(some.map(({ size }) => size));
+function judgeCell(parts = [], makeIsOfRing) {
+    let letters = parts.filter(({ isLetter }) => isLetter);
+    if (letters.length >= MIN_LETTERS) {
+        const isOfRing = makeIsOfRing();
+        letters = letters.filter((part) => !isOfRing(part));
+    }
+    const sumSizes = (some) => sum(some.map(({ size }) => size));
     return {
         isMissed: sumSizes(letters) > MAX_UNREAD * sumSizes(parts),
         isWord: letters.length >= MIN_LETTERS || letters.some(({ wide }) => wide > JOINED_WIDTH),
@@ -132,23 +152,4 @@ function forEachIn(box, width, height, visit) {
     for (let y = top; y < Math.min(bottom, height); y++) {
         for (let x = left; x < Math.min(right, width); x++) visit(y * width + x);
     }
-}
-
-// Draw rules, so thick: a mask.
-function drawRules({ rows, columns }, width, height, thickness) {
-    const drawn = new Uint8Array(width * height), half = Math.max(1, roundHalfToEven(thickness)) / 2;
-    const draw = ([startX, startY, endX, endY], isAcross) => {
-        const [start, end] = isAcross ? [startX, endX] : [startY, endY], limit = isAcross ? width : height;
-        const slope = (isAcross ? endY - startY : endX - startX) / Math.max(end - start, 1e-9), first = isAcross ? startY : startX;
-        const reach = half * Math.hypot(1, slope), across = isAcross ? height : width;
-        const last = clamp(Math.round(end), -1, limit - 1);
-        for (let along = Math.max(0, Math.round(start)); along <= last; along++) {
-            const middle = first + (along - start) * slope;
-            const from = Math.max(0, Math.ceil(middle - reach)), to = Math.min(across - 1, Math.ceil(middle + reach) - 1);
-            for (let place = from; place <= to; place++) drawn[isAcross ? place * width + along : along * width + place] = 1;
-        }
-    };
-    for (const rule of rows) draw(rule, true);
-    for (const rule of columns) draw(rule, false);
-    return drawn;
 }

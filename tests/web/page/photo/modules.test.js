@@ -14,7 +14,7 @@ import { evenOut } from "../../../../digits/web/page/photo/lighting.js";
 import { makeLines, measureSlope } from "../../../../digits/web/page/photo/layout.js";
 import { computeCells, makeClassifier, makeLayers } from "../../../../digits/web/page/photo/networks.js";
 import { COLUMNS, formatCsv, parseValue } from "../../../../digits/web/page/photo/results.js";
-import { takeOffRing } from "../../../../digits/web/page/photo/rings.js";
+import { cutOutWithin, findRing, findRingParts, takeOffRing } from "../../../../digits/web/page/photo/rings.js";
 import { findRules } from "../../../../digits/web/page/photo/rules.js";
 import { shrink, toGrey } from "../../../../digits/web/page/photo/shrink.js";
 import { selectSigns } from "../../../../digits/web/page/photo/signs.js";
@@ -99,6 +99,20 @@ test("a ring is taken off as in Python", options, () => {
         const made = takeOffRing(toImage(ink));
         if (!within) assert.equal(made, null);
         else assertClose(made.pixels, within.pixels, 0);
+    }
+});
+
+test("a ring around a digit's box is found and left out as in Python", options, () => {
+    for (const { page, rules, boxes, texts, ring, within, isPart, isCircled } of fixtures.rings) {
+        const image = toImage(page), found = findRing(image, rules, boxes[0]);
+        assert.equal(found === null, ring === null);
+        for (const [name, value] of Object.entries(ring ?? {})) assert.ok(Math.abs(found[name] - value) < 1e-6, name);
+        const made = cutOutWithin(image, rules, boxes[0], cutOut(image, boxes[0]));
+        assert.equal(made === null, within === null);
+        if (within) assertClose(made.pixels, within.pixels, 0);
+        const parts = findRingParts(image, rules, texts.map((text, index) => ({ text, box: boxes[index] })));
+        assert.deepEqual(parts.map((part) => part.isPart), isPart);
+        assert.deepEqual(parts.map((part) => part.isCircled), isCircled);
     }
 });
 
