@@ -212,6 +212,12 @@ class _Written:
         """What the digits, then the signs, were read as."""
         return np.array([*(digit.text for digit in self.digits), *self.signs.texts], np.str_)
 
+    @property
+    def probabilities(self) -> np.ndarray:
+        """That of each digit, then of each sign."""
+        of_digits = np.array([digit.probability for digit in self.digits])
+        return np.concatenate([of_digits, self.signs.probabilities])
+
     def keep(self, is_kept: np.ndarray, is_doubtful: np.ndarray) -> _Written:
         """Keep some of the digits and signs, and make some digits ones that are not sure."""
         num_digits = len(self.boxes)
@@ -273,7 +279,9 @@ def _may_have_table(rows: list[box_rows.BoxRow], boxes: np.ndarray) -> bool:
 
 def _leave_out_rings(page: np.ndarray, page_rules: Rules, written: _Written) -> _Written:
     """Leave out the parts of rings around digits; these digits are not sure."""
-    is_part, is_circled = rings.find_parts(page, page_rules, written.all_boxes, written.texts)
+    is_part, is_circled = rings.find_parts(
+        page, page_rules, written.all_boxes, written.texts, written.probabilities
+    )
     return written.keep(~is_part, is_circled)
 
 

@@ -17,7 +17,8 @@ MIDDLES, RADII = np.linspace(-0.2, 0.2, 5), np.linspace(0.5, 1.1, 7)
 MAX_RATIO_OF_RADII = 1.6
 AROUND = 0.45, 0.42  # least radii, as shares of the width and the height of what is within
 POINTS = 48  # of an ellipse, at which ink is looked for
-MIN_INKED = 0.8  # share of the points with ink
+# Share of the points with ink; the second where strokes beside a digit look like parts of a ring.
+MIN_INKED, MIN_INKED_WITH_PARTS = 0.85, 0.8
 MIN_ON_PAGE = 0.7  # share of the points that are on the page
 # Heights of what is within: that a ring may be off an ellipse; that a rule is thick; and by which
 # ink must be beyond the box to be no part of what is within.
@@ -29,7 +30,8 @@ NEAR_RING, MIN_ON_RING = 0.25, 0.6
 TAKEN_OFF = 0.8  # radii from the middle, from where on ink is taken off
 PAPER = 0.7  # quantile of the brightness around a digit that is taken for the paper's
 SURROUNDINGS = 1.0  # heights around a box that rings around it are in
-STROKES = tuple("17().,/-")  # what parts of a ring look like
+STROKES = tuple("1().,/-")  # what parts of a ring look like
+CLEAR_STROKE = 0.9  # probability from which on a stroke is no part of a ring
 FARTHEST_STROKE = 0.6  # heights of a digit, from its box to a part of the ring around it
 
 # The same where a box holds the ring too. Distances from the middle are shares of half the width
@@ -91,16 +93,19 @@ class Ring:
         return np.hypot(across / self.across, down / self.down)
 
 
-def find_ring(page: np.ndarray, rules: Rules, box: np.ndarray) -> Ring | None:
+def find_ring(
+    page: np.ndarray, rules: Rules, box: np.ndarray, min_inked: float = MIN_INKED
+) -> Ring | None:
     """Find a ring around a box: of all ellipses around it, the one with most ink.
 
     Args:
         page: float32 array of shape (height, width), 0 black to 1 white, dark ink on light paper.
         rules: on it; they are no part of a ring.
         box: float array of shape (4,): left, top, right, bottom of what is written, in pixels.
+        min_inked: share of the ring's points, at least, with ink.
 
     Returns:
-        The ellipse; None if there is no ink on more than a fifth of each one.
+        The ellipse; None if no one has so much ink.
     """
     left, top, right, bottom = box
     width, height = right - left, bottom - top
@@ -125,7 +130,7 @@ def find_ring(page: np.ndarray, rules: Rules, box: np.ndarray) -> Ring | None:
     shares = is_inked.sum(axis=1) / np.maximum(num_on, 1)
     shares[~is_around[:, 0] | (num_on < MIN_ON_PAGE * POINTS)] = 0
     best = shares.argmax()
-    if shares[best] < MIN_INKED:
+    if shares[best] < min_inked:
         return None
     return Ring(*(float(each[best, 0]) for each in (x, y, across, down)))
 
@@ -197,7 +202,11 @@ def take_off_ring(ink: np.ndarray) -> np.ndarray | None:
 
 
 def find_parts(
-    page: np.ndarray, rules: Rules, boxes: np.ndarray, texts: np.ndarray
+    page: np.ndarray,
+    rules: Rules,
+    boxes: np.ndarray,
+    texts: np.ndarray,
+    probabilities: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the symbols that are parts of rings around digits, and the digits in these rings.
 
@@ -207,18 +216,19 @@ def find_parts(
         boxes: float array of shape (n, 4): left, top, right, bottom of each digit and sign, in
             pixels.
         texts: str array of shape (n,), what they were read as.
+        probabilities: float array of shape (n,), of these.
 
     Returns:
         Two bool arrays of shape (n,): whether each is part of a ring, and whether in such a ring.
     """
     is_part, is_circled = np.zeros(len(boxes), bool), np.zeros(len(boxes), bool)
-    strokes = np.flatnonzero(np.isin(texts, STROKES))
+    strokes = np.flatnonzero(np.isin(texts, STROKES) & (probabilities < CLEAR_STROKE))
     for index in np.flatnonzero(np.char.isdigit(texts)) if len(strokes) else ():
         reach = FARTHEST_STROKE * (boxes[index, 3] - boxes[index, 1])
         starts = np.maximum(boxes[index, :2] - reach, boxes[strokes, :2])
         ends = np.minimum(boxes[index, 2:] + reach, boxes[strokes, 2:])
         near = strokes[(starts < ends).all(axis=1) & (strokes != index)]
-        ring = find_ring(page, rules, boxes[index]) if len(near) else None
+        ring = find_ring(page, rules, boxes[index], MIN_INKED_WITH_PARTS) if len(near) else None
         if ring is None:
             continue
         ink, corner = _separate_ink(page, rules, boxes[index])

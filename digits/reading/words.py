@@ -75,7 +75,8 @@ def find_words(
     def are_of_ring(letters: np.ndarray, here: np.ndarray) -> np.ndarray:
         """Whether parts are of a broken ring around all symbols of a cell."""
         surrounded = np.concatenate([boxes[here, :2].min(axis=0), boxes[here, 2:].max(axis=0)])
-        ring, is_of_ring = rings.find_ring(page, rules, surrounded), np.zeros(count, bool)
+        ring = rings.find_ring(page, rules, surrounded, rings.MIN_INKED_WITH_PARTS)
+        is_of_ring = np.zeros(count, bool)
         if ring is None:
             return is_of_ring
         for number in np.flatnonzero(letters):

@@ -146,13 +146,16 @@ def test_parts_of_a_ring_are_told_from_digits_beside_it(written):
     circled[50:75, 110:113] = 0.1  # a 1 beside the ring
     left, beside = np.array([28.0, 45, 35, 75]), np.array([109.0, 49, 114, 76])
     boxes, texts = np.stack([left, box, beside]), np.array(["1", "7", "1"])
-    is_part, is_circled = rings.find_parts(circled, NO_RULES, boxes, texts)
+    doubtful = np.array([0.7, 0.95, 0.7])
+    is_part, is_circled = rings.find_parts(circled, NO_RULES, boxes, texts, doubtful)
     assert is_part.tolist() == [True, False, False]
     assert is_circled.tolist() == [False, True, False]
     for changed in (page, draw_ring(page, RADII, 3, gap=160)):
-        assert not np.any(rings.find_parts(changed, NO_RULES, boxes, texts))
-    # What looks like no stroke is no part of a ring.
-    assert not np.any(rings.find_parts(circled, NO_RULES, boxes, np.array(["8", "7", "5"])))
+        assert not np.any(rings.find_parts(changed, NO_RULES, boxes, texts, doubtful))
+    # What looks like no stroke, or is clearly one, is no part of a ring.
+    others = np.array(["8", "7", "5"])
+    assert not np.any(rings.find_parts(circled, NO_RULES, boxes, others, doubtful))
+    assert not np.any(rings.find_parts(circled, NO_RULES, boxes, texts, np.full(3, 0.95)))
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0])
@@ -161,6 +164,6 @@ def test_pages_without_ink_and_boxes_beside_the_page_have_no_rings(level):
     boxes = np.array([[10.0, 10, 20, 30], [-30, -30, -20, -10], [200, 5, 204, 25], [0, 0, 60, 40]])
     assert [rings.find_ring(page, NO_RULES, box) for box in boxes] == [None] * 4
     texts = np.array(["1", "1", "(", "8"])
-    assert not np.any(rings.find_parts(page, NO_RULES, boxes, texts))
-    nothing = rings.find_parts(page, NO_RULES, np.zeros((0, 4)), np.zeros(0, np.str_))
+    assert not np.any(rings.find_parts(page, NO_RULES, boxes, texts, np.full(4, 0.5)))
+    nothing = rings.find_parts(page, NO_RULES, np.zeros((0, 4)), np.zeros(0, np.str_), np.zeros(0))
     assert [each.shape for each in nothing] == [(0,), (0,)]

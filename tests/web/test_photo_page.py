@@ -70,15 +70,16 @@ def list_rings():
             np.zeros((0, 4)), np.array([[61.5, 0, 61.5, 120]] * (index % 2)).reshape(-1, 4)
         )
         boxes = np.stack([box, [28.0, 45, 35, 75], [109.0, 49, 114, 76]])
-        texts = np.array(["7", "1", "1"])
+        texts, probabilities = np.array(["7", "1", "1"]), np.array([0.95, 0.7, 0.7])
         ring = rings.find_ring(page, rules, box)
         within = rings.cut_out_within(page, rules, box, to_mnist.cut_out(page, box))
-        is_part, is_circled = rings.find_parts(page, rules, boxes, texts)
+        is_part, is_circled = rings.find_parts(page, rules, boxes, texts, probabilities)
         yield {
             "page": describe_image(page),
             "rules": {"rows": rules.rows.tolist(), "columns": rules.columns.tolist()},
             "boxes": boxes.tolist(),
             "texts": texts.tolist(),
+            "probabilities": probabilities.tolist(),
             "ring": None if ring is None else dataclasses.asdict(ring),
             "within": None if within is None else describe_image(within),
             "isPart": is_part.tolist(),

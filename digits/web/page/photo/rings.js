@@ -14,7 +14,10 @@ const MIDDLES = [-0.2, -0.1, 0, 0.1, 0.2], RADII = [0.5, 0.6, 0.7, 0.8, 0.9, 1, 
 const MAX_RATIO_OF_RADII = 1.6;
 const LEAST_ACROSS = 0.45, LEAST_DOWN = 0.42; // radii, as shares of the width and the height of what is within
 const NUM_POINTS = 48; // of an ellipse, at which ink is looked for
-const MIN_INKED = 0.8, MIN_ON_PAGE = 0.7; // share of the points with ink, and on the page
+const MIN_ON_PAGE = 0.7; // share of the points that are on the page
+// Share of the points with ink; the second where strokes beside a digit look like parts of a ring.
+const MIN_INKED = 0.85;
+export const MIN_INKED_WITH_PARTS = 0.8;
 // Heights of what is within: that a ring may be off an ellipse; that a rule is thick; and by which ink must be
 // beyond the box to be no part of what is within.
 const UNEVEN = 0.07, THICKEST_CROSSING = 0.12, OWN_INK = 0.04;
@@ -25,7 +28,8 @@ const NEAR_RING = 0.25, MIN_ON_RING = 0.6;
 const TAKEN_OFF = 0.8; // radii from the middle, from where on ink is taken off
 const RING_PAPER = 0.7; // of the brightness around a digit
 const RING_REACH = 1; // heights around a box that rings around it are in
-const STROKES = [..."17().,/-"]; // what parts of a ring look like
+const STROKES = [..."1().,/-"]; // what parts of a ring look like
+const CLEAR_STROKE = 0.9; // probability from which on a stroke is no part of a ring
 const FARTHEST_STROKE = 0.6; // heights of a digit, from its box to a part of the ring around it
 
 // The same where a box holds the ring too. Distances from the middle are shares of half the width and half the
@@ -41,7 +45,7 @@ const MIN_HEIGHT_WITHIN = 0.6; // of what is within, as a share of the ring's
 const MIN_PART_WITHIN = 0.15; // size of a part within as a share of the largest: smaller ones are rests of a ring
 
 // Find a ring around a box: {x, y, across, down} of the ellipse with most ink, the first of equals, or null.
-export function findRing(page, rules, box) {
+export function findRing(page, rules, box, minInked = MIN_INKED) {
     const [left, top, right, bottom] = box, width = widthOf(box), height = heightOf(box), [middleX, middleY] = middleOf(box);
     const surroundings = separateSurroundings(page, rules, box), { part } = surroundings;
     const reach = Math.max(1, roundHalfToEven(UNEVEN * height)), own = OWN_INK * height;
@@ -66,7 +70,7 @@ export function findRing(page, rules, box) {
         if (numOn < MIN_ON_PAGE * NUM_POINTS || numInked / numOn <= most) continue;
         [best, most] = [ring, numInked / numOn];
     }
-    return most < MIN_INKED ? null : best;
+    return most < minInked ? null : best;
 }
 
 function listEllipses(width, height) {
@@ -153,11 +157,11 @@ function keepLargeParts(ink, width, height) {
     return rows > MIN_HEIGHT_WITHIN * height ? { width, height, pixels } : null;
 }
 
-// Find the symbols, {text, box}, that are parts of rings around digits, and the digits in these rings: of
+// Find the symbols, {text, box, probability}, that are parts of rings around digits, and the digits in these rings: of
 // each, {isPart, isCircled}.
 export function findRingParts(page, rules, symbols) {
     const found = symbols.map(() => ({ isPart: false, isCircled: false }));
-    const strokes = symbols.flatMap(({ text }, index) => (STROKES.includes(text) ? [index] : []));
+    const strokes = symbols.flatMap(({ text, probability }, index) => (STROKES.includes(text) && probability < CLEAR_STROKE ? [index] : []));
     symbols.forEach(({ text, box }, index) => {
         if (!/[0-9]/.test(text)) return;
         const reach = FARTHEST_STROKE * heightOf(box);
@@ -166,7 +170,7 @@ export function findRingParts(page, rules, symbols) {
             const isBeside = box[0] - reach < other[2] && other[0] < box[2] + reach;
             return stroke !== index && isBeside && box[1] - reach < other[3] && other[1] < box[3] + reach;
         });
-        const ring = near.length ? findRing(page, rules, box) : null;
+        const ring = near.length ? findRing(page, rules, box, MIN_INKED_WITH_PARTS) : null;
         if (!ring) return;
         const surroundings = separateSurroundings(page, rules, box);
         for (const stroke of near) {

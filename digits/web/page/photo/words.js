@@ -4,7 +4,7 @@
 import { measureDigitHeight, middleOf, surround } from "./boxes.js";
 import { labelParts } from "./filters.js";
 import { median, sum } from "./lists.js";
-import { findRing, hasPart } from "./rings.js";
+import { findRing, hasPart, MIN_INKED_WITH_PARTS } from "./rings.js";
 import { drawRules, locate, locateMerged, measureDarkness, separateInk } from "./rules.js";
 import { roundHalfToEven } from "../to_mnist.js";
 
@@ -67,7 +67,7 @@ export function findWords(page, rules, boxes, areSure) {
     });
     // Whether a part is of a broken ring around all symbols of a cell.
     const makeIsOfRing = (here) => {
-        const ring = findRing(page, rules, surround(here));
+        const ring = findRing(page, rules, surround(here), MIN_INKED_WITH_PARTS);
         if (!ring) return () => false;
         return ({ label, box: [left, top, right, bottom] }) => {
             const places = [];

@@ -103,14 +103,15 @@ test("a ring is taken off as in Python", options, () => {
 });
 
 test("a ring around a digit's box is found and left out as in Python", options, () => {
-    for (const { page, rules, boxes, texts, ring, within, isPart, isCircled } of fixtures.rings) {
+    for (const { page, rules, boxes, texts, probabilities, ring, within, isPart, isCircled } of fixtures.rings) {
         const image = toImage(page), found = findRing(image, rules, boxes[0]);
         assert.equal(found === null, ring === null);
         for (const [name, value] of Object.entries(ring ?? {})) assert.ok(Math.abs(found[name] - value) < 1e-6, name);
         const made = cutOutWithin(image, rules, boxes[0], cutOut(image, boxes[0]));
         assert.equal(made === null, within === null);
         if (within) assertClose(made.pixels, within.pixels, 0);
-        const parts = findRingParts(image, rules, texts.map((text, index) => ({ text, box: boxes[index] })));
+        const symbols = texts.map((text, index) => ({ text, box: boxes[index], probability: probabilities[index] }));
+        const parts = findRingParts(image, rules, symbols);
         assert.deepEqual(parts.map((part) => part.isPart), isPart);
         assert.deepEqual(parts.map((part) => part.isCircled), isCircled);
     }
