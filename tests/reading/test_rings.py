@@ -117,7 +117,7 @@ def test_a_ring_around_a_box_is_found_where_it_is(written):
 
 
 def test_digits_alone_and_in_a_cell_have_no_ring(written):
-    edges = 26.0, 94.0
+    edges = 38.0, 82.0  # so near that the cell looks like a ring
     cell = Rules(
         np.array([[0, edge, 120, edge] for edge in edges]),
         np.array([[edge, 0, edge, 120] for edge in edges]),
@@ -127,30 +127,34 @@ def test_digits_alone_and_in_a_cell_have_no_ring(written):
         ruled = page.copy()
         for edge in map(int, edges):
             ruled[edge - 1 : edge + 1] = ruled[:, edge - 1 : edge + 1] = 0.2
+        assert rings.find_ring(ruled, NO_RULES, box) is not None
         assert rings.find_ring(ruled, cell, box) is None
 
 
 def test_a_digit_in_a_ring_is_cut_out_as_without_it(written):
+    differences = []
     for page, box in written[0][:10]:
         plain = to_mnist.cut_out(page, box)
-        circled = draw_ring(page, RADII, 3)
+        circled = draw_ring(page, (24.0, 21.0), 3)
         ink = to_mnist.cut_out(circled, box)
         within = rings.cut_out_within(circled, NO_RULES, box, ink)
-        assert (within != plain).mean() < 0.02
         assert rings.cut_out_within(page, NO_RULES, box, plain) is None
+        differences.append([(each != plain).mean() for each in (within, ink)])
+    without_ring, with_ring = np.mean(differences, axis=0)
+    assert without_ring < 0.02 and with_ring > 2 * without_ring
 
 
 def test_parts_of_a_ring_are_told_from_digits_beside_it(written):
     page, box = written[0][0]
-    circled = draw_ring(page, RADII, 3)
-    circled[50:75, 110:113] = 0.1  # a 1 beside the ring
-    left, beside = np.array([28.0, 45, 35, 75]), np.array([109.0, 49, 114, 76])
+    circled = draw_ring(page, (30.0, 24.0), 3)
+    circled[50:75, 92:95] = 0.1  # a 1 beside the ring
+    left, beside = np.array([33.0, 48, 40, 72]), np.array([91.0, 49, 96, 76])
     boxes, texts = np.stack([left, box, beside]), np.array(["1", "7", "1"])
     doubtful = np.array([0.7, 0.95, 0.7])
     is_part, is_circled = rings.find_parts(circled, NO_RULES, boxes, texts, doubtful)
     assert is_part.tolist() == [True, False, False]
     assert is_circled.tolist() == [False, True, False]
-    for changed in (page, draw_ring(page, RADII, 3, gap=160)):
+    for changed in (page, draw_ring(page, (30.0, 24.0), 3, gap=160)):
         assert not np.any(rings.find_parts(changed, NO_RULES, boxes, texts, doubtful))
     # What looks like no stroke, or is clearly one, is no part of a ring.
     others = np.array(["8", "7", "5"])
