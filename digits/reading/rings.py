@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from scipy import ndimage
 
-from digits.reading.rules import Rules, cut_box, measure_darkness, separate_ink
+from digits.reading.rules import Rules, cut_box, draw_rules, measure_darkness, separate_ink
 from digits.transforms import to_mnist
 
 # A ring around what is written is looked for among ellipses: their middles and radii, as shares of
@@ -253,24 +253,9 @@ def _separate_ink(
     darkness = measure_darkness(part, height)
     own = cut_box(darkness, box - np.tile((left, top), 2))
     ink = separate_ink(part, height) & (darkness > MIN_DARKNESS * own.max(initial=0))
-    shift, thickness = np.array([left, top, left, top]), max(1, round(THICKEST_RULE * height))
-    on_rules = _draw_across(rules.rows - shift, part.shape, thickness)
-    columns = (rules.columns - shift)[:, [1, 0, 3, 2]]
-    on_rules |= _draw_across(columns, part.shape[::-1], thickness).T
-    return ink & ~on_rules, (left, top)
-
-
-def _draw_across(lines: np.ndarray, shape: tuple[int, ...], thickness: int) -> np.ndarray:
-    """Draw lines that are about level, most of which lie beside the image, to a part of a pixel."""
-    rows, columns = np.arange(shape[0])[:, None], np.arange(shape[1])
-    drawn = np.zeros(shape, bool)
-    for left, y, right, y_right in lines:
-        slope = (y_right - y) / max(right - left, 1e-9)
-        middles = y + (columns - left) * slope
-        is_along = (columns >= np.floor(left + 0.5)) & (columns <= np.floor(right + 0.5))
-        reach = thickness / 2 * np.hypot(1, slope)
-        drawn |= is_along & (rows >= middles - reach) & (rows < middles + reach)
-    return drawn
+    shift = np.array([left, top, left, top])
+    moved = Rules(rules.rows - shift, rules.columns - shift)
+    return ink & ~draw_rules(moved, part.shape, THICKEST_RULE * height), (left, top)
 
 
 def _cut_around(page: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:

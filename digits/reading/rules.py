@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 from scipy import ndimage
 
 # The page is scaled so that its digits are about so tall, if they are smaller or larger: thin rules
@@ -154,11 +154,27 @@ def draw_rules(rules: Rules, shape: tuple[int, ...], thickness: float) -> np.nda
     Returns:
         bool array of that shape.
     """
-    drawn = Image.new("1", (shape[1], shape[0]))
-    draw = ImageDraw.Draw(drawn)
-    for rule in [*rules.rows, *rules.columns]:
-        draw.line(rule.tolist(), fill=1, width=max(1, round(thickness)))
-    return np.array(drawn)
+    thickness = max(1, round(thickness))
+    drawn = np.zeros(shape, bool)
+    _draw_across(drawn, rules.rows, thickness)
+    _draw_across(drawn.T, rules.columns[:, [1, 0, 3, 2]], thickness)
+    return drawn
+
+
+def _draw_across(drawn: np.ndarray, lines: np.ndarray, thickness: int) -> None:
+    """Draw lines that are about level, to a part of a pixel, which Pillow does not."""
+    height, width = drawn.shape
+    for left, y, right, y_right in lines:
+        slope = (y_right - y) / max(right - left, 1e-9)
+        first, last = max(0, int(np.floor(left + 0.5))), min(width - 1, int(np.floor(right + 0.5)))
+        columns = np.arange(first, last + 1)
+        middles = y + (columns - left) * slope
+        reach = thickness / 2 * np.hypot(1, slope)
+        starts = np.ceil(middles - reach).astype(int)
+        for step in range(int(np.ceil(2 * reach)) + 1):
+            rows = starts + step
+            is_on = (rows < middles + reach) & (rows >= 0) & (rows < height)
+            drawn[rows[is_on], columns[is_on]] = True
 
 
 def cut_box(image: np.ndarray, box: np.ndarray) -> np.ndarray:
