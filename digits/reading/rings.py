@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from scipy import ndimage
 
-from digits.reading.rules import Rules, cut_box, draw_rules, measure_darkness, separate_ink
+from digits.reading.rules import Rules, cut_box, separate_writing
 from digits.transforms import to_mnist
 
 # A ring around what is written is looked for among ellipses: their middles and radii, as shares of
@@ -20,10 +20,9 @@ POINTS = 48  # of an ellipse, at which ink is looked for
 # Share of the points with ink; the second where strokes beside a digit look like parts of a ring.
 MIN_INKED, MIN_INKED_WITH_PARTS = 0.85, 0.8
 MIN_ON_PAGE = 0.7  # share of the points that are on the page
-# Heights of what is within: that a ring may be off an ellipse; that a rule is thick; and by which
-# ink must be beyond the box to be no part of what is within.
-UNEVEN, THICKEST_RULE, OWN_INK = 0.07, 0.12, 0.04
-MIN_DARKNESS = 0.4  # of ink, as a share of the darkest of what is within
+# Heights of what is within: that a ring may be off an ellipse; and in the box, from its edge, what
+# may be ink of a ring.
+UNEVEN, OWN_INK = 0.07, 0.04
 # As shares of a radius, and of the ink of a part: so near an ellipse, ink belongs to it, and what
 # has so much of its ink there is a part of the ring.
 NEAR_RING, MIN_ON_RING = 0.25, 0.6
@@ -249,13 +248,10 @@ def _separate_ink(
         bool array, True where there is ink, and the column and row that its first ones are.
     """
     part, (left, top) = _cut_around(page, box)
-    height = box[3] - box[1]
-    darkness = measure_darkness(part, height)
-    own = cut_box(darkness, box - np.tile((left, top), 2))
-    ink = separate_ink(part, height) & (darkness > MIN_DARKNESS * own.max(initial=0))
     shift = np.array([left, top, left, top])
     moved = Rules(rules.rows - shift, rules.columns - shift)
-    return ink & ~draw_rules(moved, part.shape, THICKEST_RULE * height), (left, top)
+    ink = separate_writing(part, moved, (box - shift)[None], box[3] - box[1])
+    return ink, (left, top)
 
 
 def _cut_around(page: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:

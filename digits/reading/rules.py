@@ -23,6 +23,8 @@ MIN_LENGTH = 0.35  # of the longest rule in its direction
 # does: it is nearer to one than so many digit heights, and its slope differs by so much from the
 # median of at least three.
 MEETING, MIN_SLANT = 0.7, 0.14
+THICKEST_RULE = 0.12  # digit heights
+MIN_DARKNESS = 0.4  # of what is written, as a share of the darkest of a usual symbol
 # Digit heights that a rule is seen to extend: strokes that the page's edge cuts off are shorter.
 MIN_EXTENT = 0.5
 
@@ -141,6 +143,27 @@ def measure_darkness(page: np.ndarray, digit_height: float) -> np.ndarray:
     """
     size = max(1, round(LOCAL * digit_height))
     return ndimage.uniform_filter(page, size, mode="nearest") - page
+
+
+def separate_writing(
+    page: np.ndarray, rules: Rules, boxes: np.ndarray, digit_height: float
+) -> np.ndarray:
+    """Separate what is written from the paper and from rules.
+
+    Args:
+        page: float32 array of shape (height, width), 0 black to 1 white, dark ink on light paper.
+        rules: on it.
+        boxes: float array of shape (n, 4): left, top, right, bottom of digits and signs, in pixels,
+            n at least 1; what is far fainter than a usual one of them is left out.
+        digit_height: pixels, of a usual digit.
+
+    Returns:
+        bool array of shape (height, width).
+    """
+    darkness = measure_darkness(page, digit_height)
+    usual = np.median([cut_box(darkness, box).max(initial=0) for box in boxes])
+    ink = separate_ink(page, digit_height) & (darkness > MIN_DARKNESS * usual)
+    return ink & ~draw_rules(rules, page.shape, THICKEST_RULE * digit_height)
 
 
 def draw_rules(rules: Rules, shape: tuple[int, ...], thickness: float) -> np.ndarray:

@@ -8,15 +8,14 @@ import numpy as np
 from scipy import ndimage
 
 from digits.reading import rings
-from digits.reading.rules import Rules, cut_box, draw_rules, measure_darkness, separate_ink
+from digits.reading.rules import Rules, cut_box, draw_rules, separate_writing
 from digits.reading.tables import measure_digit_height
 
-# In digit heights: a letter is at least so tall; rules are so thick at most, what is left over of
-# them in a band so wide; and digits are larger than their boxes by so much on each side.
-SHORTEST_LETTER, THICKEST_RULE, NEAR_RULE, AROUND = 0.35, 0.12, 0.4, 0.1
+# In digit heights: a letter is at least so tall; what is left over of rules is in a band so wide;
+# and digits are larger than their boxes by so much on each side.
+SHORTEST_LETTER, NEAR_RULE, AROUND = 0.35, 0.4, 0.1
 SMALLEST_CIRCLE = 1.2  # digit heights: a circle around a digit is larger than a letter
 MAX_IN_CIRCLE = 0.05  # share of a circle's ink in the middle half of its width and height
-MIN_DARKNESS = 0.4  # of ink, as a share of the darkest of a usual symbol
 # A cell has a word in it if more than this share of its ink is in no symbol that was read, and this
 # is in so many parts, or in one that is so many digit heights wide, as joined handwriting is.
 MAX_UNREAD, MIN_LETTERS, JOINED_WIDTH = 0.5, 3, 2.2
@@ -46,10 +45,7 @@ def find_words(
         digits were not detected.
     """
     digit_height = measure_digit_height(boxes)
-    darkness = measure_darkness(page, digit_height)
-    usual = np.median([cut_box(darkness, box).max(initial=0) for box in boxes])
-    ink = separate_ink(page, digit_height) & (darkness > MIN_DARKNESS * usual)
-    ink &= ~draw_rules(rules, page.shape, THICKEST_RULE * digit_height)
+    ink = separate_writing(page, rules, boxes, digit_height)
     near_rules = draw_rules(rules, page.shape, NEAR_RULE * digit_height)
     is_read = np.zeros(page.shape, bool)
     for box in boxes + AROUND * digit_height * np.array([-1, -1, 1, 1]):

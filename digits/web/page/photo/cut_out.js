@@ -16,15 +16,20 @@ const MAX_BEYOND = 2; // pixels of the 56 that ink of a digit reaches out of its
 
 // Cut a box out of a page, with a margin, and scale it to 56 pixels.
 export function cutRegion(page, box, margin) {
-    const { left, top, width, height } = boundBox(page, box, margin);
+    const part = cutPart(page, boundBox(page, box, margin)), { width, height } = part;
+    const scale = REGION_SIDE / Math.max(width, height);
+    const [newWidth, newHeight] = [width, height].map((side) => Math.max(1, roundHalfToEven(side * scale)));
+    return resize(part, newWidth, newHeight, scale < 1 ? BOX : BICUBIC);
+}
+
+// Cut out whole pixels, all of them on the page.
+export function cutPart(page, { left, top, width, height }) {
     const pixels = new Float32Array(width * height);
     for (let y = 0; y < height; y++) {
         const start = (top + y) * page.width + left;
         pixels.set(page.pixels.subarray(start, start + width), y * width);
     }
-    const scale = REGION_SIDE / Math.max(width, height);
-    const [newWidth, newHeight] = [width, height].map((side) => Math.max(1, roundHalfToEven(side * scale)));
-    return resize({ width, height, pixels }, newWidth, newHeight, scale < 1 ? BOX : BICUBIC);
+    return { width, height, pixels };
 }
 
 function boundBox(page, box, margin) {

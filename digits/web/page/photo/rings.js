@@ -1,10 +1,10 @@
 // Finds rings around digits and takes them off, as digits/reading/rings.py does.
 
 import { heightOf, middleOf, widthOf } from "./boxes.js";
-import { cutOut } from "./cut_out.js";
+import { cutOut, cutPart } from "./cut_out.js";
 import { dilate, labelParts } from "./filters.js";
 import { median, mostOf, quantile } from "./lists.js";
-import { drawRules, measureDarkness, separateInk } from "./rules.js";
+import { forEachIn, separateWriting } from "./rules.js";
 import { clamp } from "../ink.js";
 import { crop, roundHalfToEven } from "../to_mnist.js";
 
@@ -18,10 +18,9 @@ const MIN_ON_PAGE = 0.7; // share of the points that are on the page
 // Share of the points with ink; the second where strokes beside a digit look like parts of a ring.
 const MIN_INKED = 0.85;
 export const MIN_INKED_WITH_PARTS = 0.8;
-// Heights of what is within: that a ring may be off an ellipse; that a rule is thick; and by which ink must be
-// beyond the box to be no part of what is within.
-const UNEVEN = 0.07, THICKEST_CROSSING = 0.12, OWN_INK = 0.04;
-const MIN_RING_DARKNESS = 0.4; // as a share of the darkest of what is within
+// Heights of what is within: that a ring may be off an ellipse; and in the box, from its edge, what may be ink of
+// a ring.
+const UNEVEN = 0.07, OWN_INK = 0.04;
 // As shares of a radius, and of the ink of a part: so near an ellipse, ink belongs to it, and what has so much
 // of its ink there is a part of the ring.
 const NEAR_RING = 0.25, MIN_ON_RING = 0.6;
@@ -183,29 +182,20 @@ export function findRingParts(page, rules, symbols) {
 }
 
 // List the [column, row] places of ink in a box.
-function listInk({ part, ink, left, top }, box) {
-    const [first, firstRow] = [box[0] - left, box[1] - top].map((edge) => Math.max(0, roundHalfToEven(edge)));
-    const end = Math.min(roundHalfToEven(box[2] - left), part.width), endRow = Math.min(roundHalfToEven(box[3] - top), part.height);
+function listInk({ part, ink, left, top }, [x, y, right, bottom]) {
     const places = [];
-    for (let y = firstRow; y < endRow; y++) {
-        for (let x = first; x < end; x++) if (ink[y * part.width + x]) places.push([left + x, top + y]);
-    }
+    forEachIn([x - left, y - top, right - left, bottom - top], part.width, part.height, (place) => {
+        if (ink[place]) places.push([left + (place % part.width), top + Math.floor(place / part.width)]);
+    });
     return places;
 }
 
 // Separate ink around a box from the paper and from rules.
 function separateSurroundings(page, rules, box) {
-    const surroundings = cutSurroundings(page, box), { part, left, top } = surroundings, height = heightOf(box);
-    const darkness = measureDarkness(part, height), [ownLeft, ownTop, right, bottom] = box.map(roundHalfToEven);
-    let darkest = 0;
-    for (let y = Math.max(ownTop - top, 0); y < Math.min(bottom - top, part.height); y++) {
-        for (let x = Math.max(ownLeft - left, 0); x < Math.min(right - left, part.width); x++) darkest = Math.max(darkest, darkness[y * part.width + x]);
-    }
-    const move = (lines) => lines.map(([x, y, otherX, otherY]) => [x - left, y - top, otherX - left, otherY - top]);
-    const moved = { rows: move(rules.rows), columns: move(rules.columns) };
-    const onRules = drawRules(moved, part.width, part.height, THICKEST_CROSSING * height);
-    const ink = separateInk(part, height).map((isInk, place) => Number(isInk && darkness[place] > MIN_RING_DARKNESS * darkest && !onRules[place]));
-    return { ...surroundings, ink };
+    const surroundings = cutSurroundings(page, box), { part, left, top } = surroundings;
+    const move = ([x, y, otherX, otherY]) => [x - left, y - top, otherX - left, otherY - top];
+    const moved = { rows: rules.rows.map(move), columns: rules.columns.map(move) };
+    return { ...surroundings, ink: separateWriting(part, moved, [move(box)], heightOf(box)) };
 }
 
 // Cut out a box with all that rings around it may be in: {part, left, top}.
@@ -215,10 +205,5 @@ function cutSurroundings(page, box) {
     const limit = (place, length) => Math.trunc(clamp(place, 0, length - 1));
     const left = limit(middleX - across, page.width), top = limit(middleY - down, page.height);
     const width = limit(middleX + across, page.width) - left + 1, rows = limit(middleY + down, page.height) - top + 1;
-    const pixels = new Float32Array(width * rows);
-    for (let y = 0; y < rows; y++) {
-        const start = (top + y) * page.width + left;
-        pixels.set(page.pixels.subarray(start, start + width), y * width);
-    }
-    return { part: { width, height: rows, pixels }, left, top };
+    return { part: cutPart(page, { left, top, width, height: rows }), left, top };
 }

@@ -21,6 +21,9 @@ const MIN_LENGTH = 0.35; // of the longest rule in its direction
 const MEETING = 0.7, MIN_SLANT = 0.14;
 const MIN_EXTENT = 0.5; // digit heights that a rule is seen to extend
 
+const THICKEST_RULE = 0.12; // digit heights
+const MIN_DARKNESS = 0.4; // of what is written, as a share of the darkest of a usual symbol
+
 export const NO_RULES = { rows: [], columns: [], shortRows: [] };
 
 export function findRules(page, digitHeight) {
@@ -72,6 +75,28 @@ export function separateInk(page, digitHeight) {
     const noise = Math.fround(1.48) * median(darkness.map(Math.abs));
     const least = Math.max(1.5 * noise, 0.015);
     return Uint8Array.from(darkness, (value) => value > least);
+}
+
+// Separate what is written, digits and signs in boxes and what is not far fainter, from the paper and from rules.
+export function separateWriting(page, rules, boxes, digitHeight) {
+    const { width, height } = page, darkness = measureDarkness(page, digitHeight);
+    const usual = median(boxes.map((box) => {
+        let darkest = 0;
+        forEachIn(box, width, height, (place) => (darkest = Math.max(darkest, darkness[place])));
+        return darkest;
+    }));
+    const onRules = drawRules(rules, width, height, THICKEST_RULE * digitHeight);
+    return separateInk(page, digitHeight).map((isInk, place) => {
+        return Number(isInk && darkness[place] > MIN_DARKNESS * usual && !onRules[place]);
+    });
+}
+
+// Visit the places of the pixels of a box that are on a page.
+export function forEachIn(box, width, height, visit) {
+    const [left, top, right, bottom] = box.map((edge) => Math.max(0, roundHalfToEven(edge)));
+    for (let y = top; y < Math.min(bottom, height); y++) {
+        for (let x = left; x < Math.min(right, width); x++) visit(y * width + x);
+    }
 }
 
 // Measure by how much pixels are darker than the mean around them.

@@ -3,17 +3,15 @@
 
 import { measureDigitHeight, middleOf, surround } from "./boxes.js";
 import { labelParts } from "./filters.js";
-import { median, sum } from "./lists.js";
+import { sum } from "./lists.js";
 import { findRing, hasPart, MIN_INKED_WITH_PARTS } from "./rings.js";
-import { drawRules, locate, locateMerged, measureDarkness, separateInk } from "./rules.js";
-import { roundHalfToEven } from "../to_mnist.js";
+import { drawRules, forEachIn, locate, locateMerged, separateWriting } from "./rules.js";
 
-// In digit heights: a letter is at least so tall; rules are so thick at most, what is left over of them in
-// a band so wide; and digits are larger than their boxes by so much on each side.
-const SHORTEST_LETTER = 0.35, THICKEST_RULE = 0.12, LEFT_OVER = 0.4, AROUND_BOX = 0.1;
+// In digit heights: a letter is at least so tall; what is left over of rules is in a band so wide; and digits
+// are larger than their boxes by so much on each side.
+const SHORTEST_LETTER = 0.35, LEFT_OVER = 0.4, AROUND_BOX = 0.1;
 const SMALLEST_CIRCLE = 1.2; // digit heights: a circle around a digit is larger than a letter
 const MAX_IN_CIRCLE = 0.05; // share of a circle's ink in the middle half of its width and height
-const MIN_DARKNESS = 0.4; // of ink, as a share of the darkest of a usual symbol
 // A cell has a word in it if more than this share of its ink is in no symbol that was read, and this is in
 // so many parts, or in one that is so many digit heights wide, as joined handwriting is.
 const MAX_UNREAD = 0.5, MIN_LETTERS = 3, JOINED_WIDTH = 2.2;
@@ -27,17 +25,8 @@ const MAX_BEYOND_END = 0.5;
 // For each symbol, {isInWord, isUnread}: whether there is a word in its cell; and whether more than half of
 // the ink there is in no symbol, although it is no word: perhaps digits were not detected.
 export function findWords(page, rules, boxes, areSure) {
-    const { width, height } = page, unit = measureDigitHeight(boxes), darkness = measureDarkness(page, unit);
-    const usual = median(boxes.map((box) => {
-        let darkest = 0;
-        forEachIn(box, width, height, (place) => (darkest = Math.max(darkest, darkness[place])));
-        return darkest;
-    }));
-    const onRules = drawRules(rules, width, height, THICKEST_RULE * unit);
+    const { width, height } = page, unit = measureDigitHeight(boxes), ink = separateWriting(page, rules, boxes, unit);
     const nearRules = drawRules(rules, width, height, LEFT_OVER * unit);
-    const ink = separateInk(page, unit).map((isInk, place) => {
-        return Number(isInk && darkness[place] > MIN_DARKNESS * usual && !onRules[place]);
-    });
     const isRead = new Uint8Array(ink.length), more = AROUND_BOX * unit;
     for (const [left, top, right, bottom] of boxes) {
         forEachIn([left - more, top - more, right + more, bottom + more], width, height, (place) => (isRead[place] = 1));
@@ -145,11 +134,4 @@ function isCircle({ left, top, right, bottom, size }, labels, label, pageWidth) 
         for (let x = left + across; x < right - across; x++) inMiddle += labels[y * pageWidth + x] === label;
     }
     return inMiddle < MAX_IN_CIRCLE * size;
-}
-
-function forEachIn(box, width, height, visit) {
-    const [left, top, right, bottom] = box.map((edge) => Math.max(0, roundHalfToEven(edge)));
-    for (let y = top; y < Math.min(bottom, height); y++) {
-        for (let x = left; x < Math.min(right, width); x++) visit(y * width + x);
-    }
 }
