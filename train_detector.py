@@ -245,7 +245,7 @@ def measure(detector: Detector, images: np.ndarray, labels: np.ndarray) -> list[
     for index in range(MEASURED_PAGES):
         rng = np.random.default_rng((MEASURED_SEED, index))
         page = pages.make_page(rng, traced, val_labels, MEASURED_SHAPE)
-        found = select_written(page.photo, detect(detector, page.photo))
+        found, _ = select_written(page.photo, detect(detector, page.photo))
         # As in training, what is partly off the page, or of another size, may be detected or not.
         smallest, largest = detection.SIZES[0], detection.SIZES[-1]
         is_clear = (page.visible >= 0.9) & (page.sizes >= smallest) & (page.sizes < largest)

@@ -66,7 +66,8 @@ def count_on_photos(
         with cli.one_line_errors():
             photo = load_photo(folder / label["file"])
         _, viewed, found = choose_view(photo.grey(), detector)
-        num_found = int((select_written(viewed, found).labels < len(DIGITS)).sum())
+        written, _ = select_written(viewed, found)
+        num_found = int((written.labels < len(DIGITS)).sum())
         num_true = sum(symbol in DIGITS for line in label["lines"] for symbol in line)
         differences.setdefault(label["kind"], []).append((num_true, num_found - num_true))
     return [

@@ -155,7 +155,7 @@ def _widen(boxes: np.ndarray) -> np.ndarray:
     return np.stack([left - more, top, right + more, bottom], axis=1)
 
 
-def select_written(page: np.ndarray, found: Detections) -> Detections:
+def select_written(page: np.ndarray, found: Detections) -> tuple[Detections, Detections]:
     """Keep detections with a high score whose contrast and size are similar to the others'.
 
     Args:
@@ -163,7 +163,9 @@ def select_written(page: np.ndarray, found: Detections) -> Detections:
         found: detections on it, the surest first.
 
     Returns:
-        The digits and signs kept, at most `MAX_DIGITS`, the surest first.
+        The digits and signs kept, at most `MAX_DIGITS`, the surest first. And weak detections of
+        digits, with a score from `MIN_SCORE_BESIDE` to `MIN_SCORE` and also similar, for places
+        where a digit is likely; none if no digits are kept.
     """
     found = found[found.labels < len(SYMBOLS)]
     is_digit = found.labels < len(DIGITS)
@@ -171,21 +173,24 @@ def select_written(page: np.ndarray, found: Detections) -> Detections:
     as_labelled = found.scores * found.probabilities.max(axis=1, initial=0)
     kept = np.where(is_digit, upright > MIN_SCORE, as_labelled > MIN_SIGN_SCORE)
     # The table of all gaps is kept small: noise has thousands of weak detections.
-    weak = np.flatnonzero(is_digit & ~kept & (upright > MIN_SCORE_BESIDE))[:MAX_DIGITS]
+    doubtful = np.flatnonzero(is_digit & ~kept & (upright > MIN_SCORE_BESIDE))[:MAX_DIGITS]
     clear = found.boxes[is_digit & (upright >= CLEAR_SCORE)][:MAX_DIGITS]
-    nearest = measure_gaps(found.boxes[weak], clear).min(axis=1, initial=np.inf)
-    kept[weak] = (nearest >= 0) & (nearest < WIDEST_BESIDE)
-    contrasts = measure_contrasts(page, found.boxes)
-    digits = np.flatnonzero(kept & is_digit)
-    if len(digits):
-        inks = _weigh_inks(found[digits], contrasts[digits])
-        kept &= contrasts > MIN_CONTRAST * _find_usual(contrasts[digits], inks)
-    digits = np.flatnonzero(kept & is_digit)
-    if len(digits):
-        inks = _weigh_inks(found[digits], contrasts[digits])
-        sizes = _measure_sizes(found)
-        kept &= ~is_digit | (sizes > MIN_SIZE * _find_usual(sizes[digits], inks))
-    return found[np.flatnonzero(kept)[:MAX_DIGITS]]
+    nearest = measure_gaps(found.boxes[doubtful], clear).min(axis=1, initial=np.inf)
+    is_beside = (nearest >= 0) & (nearest < WIDEST_BESIDE)
+    kept[doubtful[is_beside]] = True
+    is_weak = np.zeros(len(found), bool)
+    is_weak[doubtful[~is_beside]] = True
+    contrasts, sizes = measure_contrasts(page, found.boxes), _measure_sizes(found)
+    digits = kept & is_digit
+    inks = _weigh_inks(found[digits], contrasts[digits])
+    is_dark = contrasts > MIN_CONTRAST * _find_usual(contrasts[digits], inks)
+    digits &= is_dark
+    inks = _weigh_inks(found[digits], contrasts[digits])
+    is_large = sizes > MIN_SIZE * _find_usual(sizes[digits], inks)
+    digits &= is_large
+    kept &= is_dark & (is_large | ~is_digit)
+    is_weak &= is_dark & is_large & digits.any()
+    return found[np.flatnonzero(kept)[:MAX_DIGITS]], found[is_weak]
 
 
 def measure_gaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -114,7 +114,7 @@ class Reader:
 
         # Rules may be of another ink than what is read.
         ruled = page if ink is None else view.apply(enlarge(even_out(part.grey())).page)
-        found, page_rules, rows = _find_structure(ruled, _take_symbols(select_written(page, found)))
+        found, page_rules, rows = _find_structure(ruled, *select_written(page, found))
         found = _take_brackets_for_ones(found, rows)
         is_sign, is_doubtful = _tell_signs(found, is_smallest=enlarged.factor > 1)
         boxes, digits = self._recognize(
@@ -126,8 +126,8 @@ class Reader:
             MIN_PROBABILITY if enlarged.factor == 1 else MIN_SMALL_PROBABILITY,
         )
         slope = layout.measure_page_slope(boxes)
-        selected = signs.select(_name_signs(found[is_sign], is_doubtful[is_sign]), boxes, slope)
-        written = _leave_out_rings(page, page_rules, _Written(boxes, digits, selected))
+        named = signs.select(_name_signs(found[is_sign], is_doubtful[is_sign]), boxes, slope)
+        written = _leave_out_rings(page, page_rules, _Written(boxes, digits, named))
         boxes, grid = written.boxes, None
         if _may_have_table(rows, boxes):
             written, grid = _find_ruled_grid(page, page_rules, written)
@@ -236,13 +236,19 @@ class _Written:
 
 
 def _find_structure(
-    ruled: np.ndarray, found: Detections
+    ruled: np.ndarray, found: Detections, weak: Detections
 ) -> tuple[Detections, Rules, list[box_rows.BoxRow]]:
-    """Find rules and rows of boxes, and leave out detections that are sides of boxes."""
+    """Find rules and rows of boxes; take weak detections in empty cells, leave out sides of boxes.
+
+    Returns:
+        The detections, with the probabilities of symbols only; the rules; the rows of boxes.
+    """
     if not len(found):
-        return found, NO_RULES, []
+        return _take_symbols(found), NO_RULES, []
     digit_height = tables.measure_digit_height(found.boxes)
     page_rules = find_rules(ruled, digit_height)
+    in_empty = tables.are_in_empty_cells(page_rules, weak.boxes, found.boxes)
+    found = _take_symbols(Detections.concatenate([found, weak[in_empty]]))
     rows = box_rows.find_box_rows(ruled, page_rules, found.boxes, digit_height)
     are_sides = tables.are_sides_of_boxes(page_rules, found.boxes)
     return found[~are_sides & ~box_rows.are_sides(rows, found.boxes)], page_rules, rows

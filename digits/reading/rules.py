@@ -74,6 +74,17 @@ class Rules:
         left = _bound(across, y, beyond) & (interpolate(across, y) < x)
         return np.stack([above.sum(axis=0), left.sum(axis=0)], axis=1)
 
+    def are_enclosed(self, cells: np.ndarray) -> np.ndarray:
+        """Tell which cells have rules on all sides.
+
+        Args:
+            cells: integers of shape (k, 2), as `locate` returns.
+
+        Returns:
+            bool array of shape (k,).
+        """
+        return np.all((cells > 0) & (cells < [len(self.rows), len(self.columns)]), axis=1)
+
 
 NO_RULES = Rules(np.zeros((0, 4)), np.zeros((0, 4)))
 

@@ -69,6 +69,22 @@ def are_sides_of_boxes(rules: Rules, boxes: np.ndarray) -> np.ndarray:
     return is_side & (is_side.sum() >= max(MIN_SIDES, MIN_SIDE_SHARE * len(boxes)))
 
 
+def are_in_empty_cells(rules: Rules, boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Tell which detections are in cells between rules in which nothing else is.
+
+    Args:
+        rules: on the page.
+        boxes: float array of shape (n, 4): left, top, right, bottom of each in pixels.
+        others: float array of shape (m, 4), of what else is on the page.
+
+    Returns:
+        bool array of shape (n,).
+    """
+    cells, filled = (rules.locate((each[:, :2] + each[:, 2:]) / 2) for each in (boxes, others))
+    is_filled = (cells[:, None] == filled).all(axis=2).any(axis=1)
+    return rules.are_enclosed(cells) & ~is_filled
+
+
 def measure_digit_height(boxes: np.ndarray) -> float:
     """Measure how tall a usual digit is, from boxes of shape (n, 4), n at least 1, in pixels."""
     sizes = boxes[:, 2:] - boxes[:, :2]

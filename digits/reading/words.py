@@ -102,9 +102,9 @@ def find_words(
     # Where a rule is worn off, a number stands beside a word: what is sure is not part of it.
     beyond = MAX_BEYOND_END * digit_height
     in_merged, _ = judge(*(rules.locate_merged(each, beyond) for each in (middles, part_middles)))
-    in_words |= in_merged & ~are_sure & _are_inside(rules, cells)
+    in_words |= in_merged & ~are_sure & rules.are_enclosed(cells)
     columns = _find_columns_of_letters(rules, part_cells[is_letter], cells, are_sure)
-    in_words |= _are_inside(rules, cells) & np.isin(cells[:, 1], columns)
+    in_words |= rules.are_enclosed(cells) & np.isin(cells[:, 1], columns)
     return in_words, unread
 
 
@@ -119,10 +119,10 @@ def _find_columns_of_letters(
         cells: integer array of shape (n, 2): row and column of each symbol that was read.
         are_sure: bool array of shape (n,), whether each of these symbols is sure.
     """
-    inside = _are_inside(rules, cells)
+    inside = rules.are_enclosed(cells)
     read = set(map(tuple, cells[inside].tolist()))
     doubtful = set(map(tuple, cells[inside & ~are_sure].tolist()))
-    unread = set(map(tuple, letter_cells[_are_inside(rules, letter_cells)].tolist())) - read
+    unread = set(map(tuple, letter_cells[rules.are_enclosed(letter_cells)].tolist())) - read
     num_read = Counter(column for _, column in read)
     num_doubtful = Counter(column for _, column in doubtful)
     num_unread = Counter(column for _, column in unread)
@@ -132,11 +132,6 @@ def _find_columns_of_letters(
         if count >= MIN_UNREAD_CELLS
         and count > num_read[column] - (1 - DOUBTFUL_CELL) * num_doubtful[column]
     ]
-
-
-def _are_inside(rules: Rules, cells: np.ndarray) -> np.ndarray:
-    """Whether cells of shape (n, 2), as `Rules.locate` returns, are between rules on all sides."""
-    return np.all((cells > 0) & (cells < [len(rules.rows), len(rules.columns)]), axis=1)
 
 
 def _is_circle(part: np.ndarray) -> bool:

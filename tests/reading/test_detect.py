@@ -154,7 +154,7 @@ def test_one_digit_outweighs_much_that_is_far_fainter():
             0.2 if index == 0 else 0.9
         )
     found = make_detections(boxes, [0.99, *[0.8] * 4], labels=[4] * 5)
-    assert len(detect.select_written(page, found)) == 1
+    assert len(detect.select_written(page, found)[0]) == 1
 
 
 def test_grain_far_fainter_or_smaller_than_the_writing_is_not_a_digit():
@@ -163,7 +163,7 @@ def test_grain_far_fainter_or_smaller_than_the_writing_is_not_a_digit():
     boxes = np.concatenate([boxes, [[200, 200, 220, 240]]])
     for index, (left, top, right, bottom) in enumerate(boxes):
         page[top:bottom, (left + right) // 2 :][:, :2] = 0.2 if index < 4 else 0.95
-    kept = detect.select_written(page, make_detections(boxes, [0.99] * 5, range(5)))
+    kept, _ = detect.select_written(page, make_detections(boxes, [0.99] * 5, range(5)))
     assert kept.boxes.tolist() == boxes[:3].tolist()
     assert kept.labels.tolist() == [0, 1, 2]
 
@@ -172,9 +172,9 @@ def test_doubtful_detections_are_not_digits():
     page = np.ones((100, 100), np.float32)
     page[10:50, 19:21] = page[10:50, 69:71] = 0.2
     boxes = [[10, 10, 30, 50], [60, 10, 80, 50]]
-    kept = detect.select_written(page, make_detections(boxes, [0.8, 0.6], [1, 1]))
+    kept, _ = detect.select_written(page, make_detections(boxes, [0.8, 0.6], [1, 1]))
     assert kept.boxes.tolist() == boxes[:1]
-    assert len(detect.select_written(page, make_detections(boxes, [0.5, 0.5], [1, 1]))) == 0
+    assert len(detect.select_written(page, make_detections(boxes, [0.5, 0.5], [1, 1]))[0]) == 0
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,31 @@ def test_a_doubtful_digit_is_kept_beside_a_clear_one(left, top, score, num_kept)
     found = make_detections(
         [[10, 10, 30, 40], [left, top, left + 20, top + 30]], [0.9, score], [1, 7]
     )
-    assert len(detect.select_written(page, found)) == num_kept
+    assert len(detect.select_written(page, found)[0]) == num_kept
+
+
+@pytest.mark.parametrize(
+    ("label", "score", "height", "ink", "is_selected"),
+    [
+        (7, 0.65, 40, 0.2, True),
+        (7, 0.55, 40, 0.2, False),  # too doubtful
+        (7, 0.75, 40, 0.2, False),  # not weak
+        (SYMBOLS.index("-"), 0.65, 40, 0.2, False),  # a sign
+        (7, 0.65, 12, 0.2, False),  # too small beside the other one
+        (7, 0.65, 40, 0.9, False),  # too faint
+    ],
+)
+def test_weak_digits_like_the_others_are_selected(label, score, height, ink, is_selected):
+    page = np.ones((100, 200), np.float32)
+    page[10:50, 19:21] = 0.2
+    page[10 : 10 + height, 129:131] = ink
+    boxes = [[10, 10, 30, 50], [130 - height / 4, 10, 130 + height / 4, 10 + height]]
+    found = make_detections(boxes, [0.95, score], [1, label])
+    written, weak = detect.select_written(page, found)
+    assert weak.boxes.tolist() == boxes[1:] * is_selected
+    assert written.boxes[0].tolist() == boxes[0]
+    _, weak = detect.select_written(page, found[1:])
+    assert len(weak) == 0  # there is none to be like
 
 
 def test_a_thin_1_is_not_taken_for_faint():
@@ -212,7 +236,7 @@ def test_signs_are_kept_whatever_their_size_and_turned_digits_are_not():
         page[top:bottom, left + 1 : right - 1] = 0.2
     point, slash = SYMBOLS.index("."), SYMBOLS.index("/")
     found = make_detections(boxes, [0.95, 0.9, 0.85, 0.3], [1, point, TURNED + 1, slash])
-    kept = detect.select_written(page, found)
+    kept, _ = detect.select_written(page, found)
     assert kept.labels.tolist() == [1, point]
 
 
@@ -221,4 +245,4 @@ def test_what_may_be_a_digit_or_a_turned_one_is_doubtful():
     page[10:50, 19:21] = 0.2
     found = make_detections([[10, 10, 30, 50]], [0.99], [1])
     found.probabilities[0, [1, TURNED]] = 0.6, 0.4
-    assert len(detect.select_written(page, found)) == 0
+    assert len(detect.select_written(page, found)[0]) == 0

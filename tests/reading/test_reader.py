@@ -13,6 +13,7 @@ from digits.reading.orientation import View
 from digits.symbols import SYMBOLS
 from tests.conftest import ROOT
 from tests.reading.test_rings import draw_ring
+from tests.reading.test_tables import draw_page, make_table
 
 NOTE = ROOT / "examples" / "note.jpg"
 # What benchmarks/make_examples.py wrote.
@@ -129,7 +130,7 @@ def read_detections(monkeypatch):
             return view or View(False, 0), page, found
 
         monkeypatch.setattr(reader, "choose_view", choose_view)
-        monkeypatch.setattr(reader, "select_written", lambda page, found: found)
+        monkeypatch.setattr(reader, "select_written", lambda page, found: (found, found[:0]))
         photo = np.full((60, 200, 3), 255, np.uint8)
         return Reader(object(), engine).read(photo, **options), chosen[0]
 
@@ -212,13 +213,34 @@ def test_a_circled_digit_is_read_and_not_sure(released, monkeypatch):
     found = make_detections((0, 12, {"0": 0.5, "2": 0.45}))
     found = Detections(np.array([[38.0, 25, 94, 87]]), found.scores, found.probabilities)
     monkeypatch.setattr(reader, "choose_view", lambda *_: (View(False, 0), page, found))
-    monkeypatch.setattr(reader, "select_written", lambda page, found: found)
+    monkeypatch.setattr(reader, "select_written", lambda page, found: (found, found[:0]))
     (digit,) = released.read(np.full((120, 200, 3), 255, np.uint8)).digits
     assert digit.label == 2 and digit.probability > reader.SURE and not digit.is_sure
     assert digit.box == (38, 25, 94, 87)
     monkeypatch.setattr(rings, "cut_out_within", lambda *_: None)
     (digit,) = released.read(np.full((120, 200, 3), 255, np.uint8)).digits
     assert digit.label == 0
+
+
+@pytest.mark.parametrize("with_rules", [True, False])
+def test_a_weak_detection_is_a_digit_that_is_not_sure_in_an_empty_cell(monkeypatch, with_rules):
+    lines, boxes, places = make_table(rows=3, columns=3)
+    boxes, places = boxes[::2], places[::2]  # one digit in each cell
+    page = draw_page(lines if with_rules else [], boxes)
+    scores = np.where([place == (1, 2) for place in places], 0.65, 0.99)
+    ones = np.eye(len(SYMBOLS) + 3)[[SYMBOLS.index("1")] * len(boxes)]
+    found = Detections(np.array(boxes, float), scores, ones)[np.argsort(-scores, kind="stable")]
+    monkeypatch.setattr(reader, "choose_view", lambda *_: (View(False, 0), page, found))
+    engine = types.SimpleNamespace(
+        probabilities=lambda images: np.tile(np.eye(10)[1] * 0.98 + 0.002, (len(images), 1))
+    )
+    read = Reader(object(), engine).read(np.full((*page.shape, 3), 255, np.uint8))
+    assert len(read.digits) == 8 + with_rules
+    if with_rules:
+        cells = read.table.cells[1]
+        assert [cell.text for cell in cells] == ["1", "1", "1"]
+        assert [digit.is_sure for digit in read.digits].count(False) == 1
+        assert not cells[2].numbers[0].digits[0].is_sure
 
 
 def test_a_photo_is_turned_as_asked(read_detections):

@@ -199,6 +199,20 @@ def test_the_sides_of_empty_boxes_are_no_digits():
     assert not tables.are_sides_of_boxes(NO_RULES, np.array(sides, float)).any()
 
 
+def test_what_is_alone_in_a_cell_between_rules_is_told():
+    lines, boxes, places = make_table(rows=3, columns=2)
+    rules = find_rules(draw_page(lines, boxes), DIGIT)
+    boxes = np.array(boxes, float)
+    is_empty = (np.array(places) == [1, 0]).all(axis=1)
+    alone = tables.are_in_empty_cells(rules, boxes, boxes[~is_empty])
+    assert alone.tolist() == is_empty.tolist() and alone.sum() == 2
+    assert tables.are_in_empty_cells(rules, boxes, boxes[:0]).all()
+    # Beside, above and below the table, rules are not on all sides.
+    for moved in ([-90, 0], [300, 0], [0, -45], [0, 190]):
+        assert not tables.are_in_empty_cells(rules, boxes[:1] + moved * 2, boxes[:0]).any()
+    assert not tables.are_in_empty_cells(NO_RULES, boxes, boxes[:0]).any()
+
+
 def make_sudoku(filled, pitch=34, missing=()):
     """Lines of 9 x 9 squares, without those numbered `missing`, and a digit in each filled one."""
     left, top, size = 100, 30, 9 * pitch

@@ -178,28 +178,32 @@ function average(detections) {
     return { box, probabilities: probabilities.map((probability) => probability / all) };
 }
 
-// Keep detections with a high score whose contrast and size are similar to the others'.
+// Keep detections with a high score whose contrast and size are similar to the others': {written, weak}, the
+// digits and signs kept; and weaker digits, also similar, for places where a digit is likely.
 export function selectWritten(page, detections) {
     const found = detections.filter((detection) => labelOf(detection) < NUM_SYMBOLS);
     const isDigit = found.map((detection) => labelOf(detection) < NUM_DIGITS);
     const contrasts = measureContrasts(page, found), sizes = found.map(({ box }) => longerSideOf(box));
     const upright = found.map(({ score, probabilities }) => score * sum(probabilities.slice(0, NUM_SYMBOLS)));
     const clear = found.filter((_, index) => isDigit[index] && upright[index] >= CLEAR_SCORE);
-    let kept = found.map(({ box, score, probabilities }, index) => {
+    const kept = found.map(({ box, score, probabilities }, index) => {
         if (!isDigit[index]) return score * Math.max(...probabilities) > MIN_SIGN_SCORE;
         const nearest = Math.min(...clear.map((other) => measureGapBeside(box, other.box)));
         return upright[index] > (nearest >= 0 && nearest < WIDEST_BESIDE_DIGIT ? MIN_SCORE_BESIDE : MIN_SCORE);
     });
-    const keepWhatIsUsual = (values, isLarge) => {
-        const digits = found.flatMap((_, index) => (kept[index] && isDigit[index] ? [index] : []));
-        if (!digits.length) return;
+    let digits = found.flatMap((_, index) => (kept[index] && isDigit[index] ? [index] : []));
+    const findUsualOf = (values) => {
         const inks = weighInks(digits.map((index) => found[index]), digits.map((index) => contrasts[index]));
-        const usual = findUsual(digits.map((index) => values[index]), inks);
-        kept = kept.map((isKept, index) => isKept && isLarge(index, usual));
+        return findUsual(digits.map((index) => values[index]), inks);
     };
-    keepWhatIsUsual(contrasts, (index, usual) => contrasts[index] > MIN_CONTRAST * usual);
-    keepWhatIsUsual(sizes, (index, usual) => !isDigit[index] || sizes[index] > MIN_SIZE * usual);
-    return found.filter((_, index) => kept[index]).slice(0, MAX_DIGITS);
+    const leastContrast = MIN_CONTRAST * findUsualOf(contrasts);
+    digits = digits.filter((index) => contrasts[index] > leastContrast);
+    const leastSize = MIN_SIZE * findUsualOf(sizes);
+    digits = digits.filter((index) => sizes[index] > leastSize);
+    const isSimilar = (index) => contrasts[index] > leastContrast && (!isDigit[index] || sizes[index] > leastSize);
+    const select = (isSelected) => found.filter((_, index) => isSelected(index) && isSimilar(index)).slice(0, MAX_DIGITS);
+    const isWeak = (index) => isDigit[index] && !kept[index] && upright[index] > MIN_SCORE_BESIDE;
+    return { written: select((index) => kept[index]), weak: digits.length ? select(isWeak) : [] };
 }
 
 // Measure how far a box is from another in the same line, in heights of the other: negative where both

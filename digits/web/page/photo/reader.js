@@ -15,7 +15,7 @@ import { isNumber } from "./results.js";
 import { cutOutWithin, findRingParts } from "./rings.js";
 import { findRules, NO_RULES } from "./rules.js";
 import { selectSigns } from "./signs.js";
-import { areSidesOfBoxes, countFilled, findGrid } from "./tables.js";
+import { areInEmptyCells, areSidesOfBoxes, countFilled, findGrid } from "./tables.js";
 import { findWords } from "./words.js";
 import { toMnist } from "../to_mnist.js";
 
@@ -42,13 +42,15 @@ export function makeReader(engine, { detector, classifier, widths }, pause = () 
     return async (grey, turns = null) => {
         const enlarged = enlarge(evenOut(grey));
         const { view, page, found: detected } = await chooseView(network, enlarged.page, turns, () => pause("Looking for digits"));
-        let found = takeSymbols(selectWritten(page, detected));
-        let pageRules = NO_RULES, rows = [];
+        const { written, weak } = selectWritten(page, detected);
+        let found = takeSymbols(written), pageRules = NO_RULES, rows = [];
         if (found.length) {
             await pause("Looking for tables");
-            const boxes = found.map(({ box }) => box), digitHeight = measureDigitHeight(boxes);
+            const digitHeight = measureDigitHeight(found.map(({ box }) => box));
             pageRules = findRules(page, digitHeight);
             await pause("Looking for tables");
+            found = addInEmptyCells(pageRules, found, takeSymbols(weak));
+            const boxes = found.map(({ box }) => box);
             rows = findBoxRows(page, pageRules, boxes, digitHeight);
             const areSides = areSidesOfBoxes(pageRules, boxes);
             found = found.filter(({ box }, index) => !areSides[index] && !isSideOfRows(rows, box));
@@ -114,6 +116,13 @@ function takeSymbols(found) {
         const ofSymbols = probabilities.slice(0, NUM_SYMBOLS), total = sum(ofSymbols);
         return { box, score: score * total, probabilities: ofSymbols.map((probability) => probability / total) };
     });
+}
+
+// Take weak detections in cells between rules in which nothing else is.
+function addInEmptyCells(rules, found, weak) {
+    const [boxes, others] = [weak, found].map((detections) => detections.map(({ box }) => box));
+    const inEmpty = areInEmptyCells(rules, boxes, others);
+    return [...found, ...weak.filter((_, index) => inEmpty[index])];
 }
 
 // Tell of each detection whether it is a sign, and whether that is doubtful.

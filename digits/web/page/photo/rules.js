@@ -59,6 +59,11 @@ export function locateMerged({ rows, columns }, [x, y], beyond) {
     ];
 }
 
+// Whether a cell has rules on all sides.
+export function isEnclosed({ rows, columns }, [row, column]) {
+    return row > 0 && column > 0 && row < rows.length && column < columns.length;
+}
+
 // Find ink, of faint rules too, on a page that is scaled so that digits have a usual size.
 export function findInk(page, digitHeight) {
     const size = page.width * page.height;

@@ -3,7 +3,7 @@
 
 import { heightOf, measureDigitHeight, middleOf, widthOf } from "./boxes.js";
 import { leastOf, listPairs, mean, median, mostOf, sortNumbers, sum } from "./lists.js";
-import { interpolate, locate, swapAxes } from "./rules.js";
+import { interpolate, isEnclosed, locate, swapAxes } from "./rules.js";
 import { roundHalfToEven } from "../to_mnist.js";
 
 const MIN_PITCH = 0.7; // digit heights between two rules: nearer ones are one double rule
@@ -39,6 +39,12 @@ export function areSidesOfBoxes({ rows }, boxes) {
     });
     const count = isSide.filter(Boolean).length;
     return isSide.map((each) => each && count >= Math.max(MIN_SIDES, MIN_SIDE_SHARE * boxes.length));
+}
+
+// Tell which boxes are in cells between rules in which nothing else is.
+export function areInEmptyCells(rules, boxes, others) {
+    const locateBox = (box) => locate(rules, middleOf(box)), filled = new Set(others.map(locateBox).map(key));
+    return boxes.map(locateBox).map((cell) => isEnclosed(rules, cell) && !filled.has(key(cell)));
 }
 
 // Find the table on a page, if digits stand in one with rules; null otherwise. Empty rows and columns at

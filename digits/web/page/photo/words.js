@@ -5,7 +5,7 @@ import { measureDigitHeight, middleOf, surround } from "./boxes.js";
 import { labelParts } from "./filters.js";
 import { sum } from "./lists.js";
 import { findRing, hasPart, MIN_INKED_WITH_PARTS } from "./rings.js";
-import { drawRules, forEachIn, locate, locateMerged, separateWriting } from "./rules.js";
+import { drawRules, forEachIn, isEnclosed, locate, locateMerged, separateWriting } from "./rules.js";
 
 // In digit heights: a letter is at least so tall; what is left over of rules is in a band so wide; and digits
 // are larger than their boxes by so much on each side.
@@ -74,7 +74,7 @@ export function findWords(page, rules, boxes, areSure) {
     const symbolsIn = groupByCell(symbols, keyOf), symbolsInMerged = groupByCell(symbols, keyOfMerged);
     const judge = (parts, here) => judgeCell(parts, () => makeIsOfRing(here.map(({ box }) => box)));
     return symbolCells.map((cell, index) => {
-        const key = cell.join(), mergedKey = keyOfMerged(middleOf(boxes[index])), isInside = isBetweenRules(rules, cell);
+        const key = cell.join(), mergedKey = keyOfMerged(middleOf(boxes[index])), isInside = isEnclosed(rules, cell);
         const { isMissed, isWord } = judge(cells.get(key), symbolsIn.get(key));
         const merged = judge(mergedCells.get(mergedKey), symbolsInMerged.get(mergedKey));
         // Where a rule is worn off, a number stands beside a word: what is sure is not part of it.
@@ -109,7 +109,7 @@ function judgeCell(parts = [], makeIsOfRing) {
 
 // Find the columns of a table in which most cells have letters, of which some look like digits.
 function findColumnsOfLetters(rules, letterCells, symbolCells, areSure) {
-    const listInside = (cells) => new Set(cells.filter((cell) => isBetweenRules(rules, cell)).map(String));
+    const listInside = (cells) => new Set(cells.filter((cell) => isEnclosed(rules, cell)).map(String));
     const read = listInside(symbolCells), doubtful = listInside(symbolCells.filter((_, index) => !areSure[index]));
     const unread = [...listInside(letterCells)].filter((cell) => !read.has(cell));
     const columnOf = (cell) => Number(cell.split(",")[1]);
@@ -119,11 +119,6 @@ function findColumnsOfLetters(rules, letterCells, symbolCells, areSure) {
         const numRead = count(read, column) - (1 - DOUBTFUL_CELL) * count(doubtful, column);
         return numUnread >= MIN_UNREAD_CELLS && numUnread > numRead;
     });
-}
-
-// Whether a cell is between rules on all sides.
-function isBetweenRules({ rows, columns }, [row, column]) {
-    return row > 0 && column > 0 && row < rows.length && column < columns.length;
 }
 
 // Whether a part of the ink surrounds something: there is hardly any of it in the middle.
