@@ -44,9 +44,11 @@ def measure_slope(centres: np.ndarray, heights: np.ndarray) -> float:
     across, down = np.moveaxis(centres[:, None] - centres, 2, 0)
     mean_height = (heights[:, None] + heights) / 2
     apart = np.hypot(across, down) / mean_height
+    np.fill_diagonal(apart, np.inf)
     # The nearest digits count most; distant ones, in other rows and numbers, do not count.
-    weights = np.exp(-apart) * (apart < FARTHEST_NEIGHBOUR)
-    np.fill_diagonal(weights, 0)
+    near = apart < FARTHEST_NEIGHBOUR
+    across, down, mean_height = across[near], down[near], mean_height[near]
+    weights = np.exp(-apart[near])
     angles = np.radians(np.arange(-MAX_SLOPE, MAX_SLOPE + 1))
     sharpness = []
     for angle in angles:
@@ -127,26 +129,28 @@ def group_rows(boxes: np.ndarray, slope: float | None = None) -> list[list[int]]
     if not len(boxes):
         return []
     angle = measure_page_slope(boxes) if slope is None else slope
-    heights = _measure_heights(boxes)
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
     across = centres @ [np.cos(angle), np.sin(angle)]
-    down = centres @ [-np.sin(angle), np.cos(angle)]
+    # Lists: NumPy takes longer for single numbers.
+    down = (centres @ [-np.sin(angle), np.cos(angle)]).tolist()
+    heights = _measure_heights(boxes).tolist()
     rows: list[list[int]] = []
-    for index in np.argsort(across, kind="stable"):
+    for index in np.argsort(across, kind="stable").tolist():
         best_row, best_distance = None, 0.55
         for row in rows:
             # From the last digit, since lines bend, or from the mean of the last few, since digits
             # stand now higher and now lower.
-            places = down[row[-1]], down[row[-4:]].mean()
+            last = [down[place] for place in row[-4:]]
+            places = last[-1], sum(last) / len(last)
             height = max(heights[index], heights[row[-1]])
             distance = min(abs(down[index] - place) for place in places) / height
             if distance < best_distance:
                 best_row, best_distance = row, distance
         if best_row is None:
-            rows.append([int(index)])
+            rows.append([index])
         else:
-            best_row.append(int(index))
-    return sorted(rows, key=lambda row: down[row].mean())
+            best_row.append(index)
+    return sorted(rows, key=lambda row: np.mean([down[index] for index in row]))
 
 
 def make_lines(

@@ -1,5 +1,6 @@
 """Turns a digit on a page into an image as MNIST has them: 28x28 pixels."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -110,8 +111,9 @@ def to_mnist(ink: np.ndarray, widths: Sequence[float] = (1.0,)) -> np.ndarray:
     cut = _crop(np.asarray(ink, np.float32))
     if not cut.size:
         return images
-    cut = np.pad(_resize(np.pad(cut, 2)), 8)
-    inside = cut > threshold_otsu(cut)
+    resized = _resize(np.pad(cut, 2))
+    # Paper farther than 2 pixels from ink is cropped off below.
+    inside = np.pad(resized > threshold_otsu(np.pad(resized, 8)), 2)
     # Distance to the edge of a stroke, so that the edge can be drawn again as a soft one.
     depth = ndimage.distance_transform_edt(inside) - ndimage.distance_transform_edt(~inside)
     depth -= np.where(inside, 0.5, -0.5)
@@ -132,12 +134,18 @@ def _subtract_light(region: np.ndarray) -> np.ndarray:
 
     Light may fall off across a region by more than a thin stroke is darker than the paper.
     """
+    height, width = region.shape
     down, across = np.indices(region.shape).reshape(2, -1)
-    planes, values = np.stack([np.ones(region.size), down, across], axis=1), region.ravel()
+    centred = down - (height - 1) / 2, across - (width - 1) / 2
+    planes, values = np.stack([np.ones(region.size), *centred]), region.ravel().astype(float)
     is_paper, residual = np.ones(region.size, bool), values
+    rank = math.ceil((1 - PAPER) * (region.size - 1))
     for _ in range(NUM_FITS):
-        residual = values - planes @ np.linalg.lstsq(planes[is_paper], values[is_paper])[0]
-        is_paper = residual >= np.quantile(residual, 1 - PAPER)
+        # The normal equations: three unknowns are found several times as fast as from all pixels.
+        on_paper = planes * is_paper
+        plane = np.linalg.lstsq(on_paper @ planes.T, on_paper @ values)[0]
+        residual = values - plane @ planes
+        is_paper = residual >= np.partition(residual, rank)[rank]
     return residual.reshape(region.shape)
 
 
