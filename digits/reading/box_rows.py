@@ -41,8 +41,13 @@ STICK_OUT = 0.15  # heights of a row by which the middle of a digit in it is abo
 # Beyond the last side that is seen, a digit whose middle is so far from both sides, as a share of
 # the box's width, stands in another box: faint sides end early.
 INSIDE = 0.2
-# What is so narrow, relative to its height, and so near a side, relative to a box's width, is it.
-WIDEST_SIDE, NEAR_SIDE = 0.4, 0.2
+# What is so narrow, relative to its height, so near a side, relative to a box's width, and so tall,
+# relative to the row, is it. Strokes are, if they are so narrow, and nearer and so tall, or beside
+# another digit in their box and so tall: of a side a part is detected too.
+WIDEST_SIDE, NEAR_SIDE, MIN_TALL = 0.4, 0.2, 0.8
+WIDEST_STROKE = 0.5
+NEAR_STROKE, MIN_STROKE = 0.1, 0.7
+NEAR_SHARED_STROKE, MIN_SHARED_STROKE = 0.25, 0.5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -96,7 +101,11 @@ class BoxRow:
 
 
 def find_box_rows(
-    page: np.ndarray, rules: Rules, digit_boxes: np.ndarray, digit_height: float
+    page: np.ndarray,
+    rules: Rules,
+    digit_boxes: np.ndarray,
+    are_strokes: np.ndarray,
+    digit_height: float,
 ) -> list[BoxRow]:
     """Find rows of boxes with a digit each at most.
 
@@ -104,6 +113,7 @@ def find_box_rows(
         page: float32 array of shape (height, width), 0 black to 1 white, dark ink on light paper.
         rules: on the page, as `find_rules` finds them.
         digit_boxes: float array of shape (n, 4): left, top, right, bottom of each digit in pixels.
+        are_strokes: bool array of shape (n,), whether each looks like a single stroke, as a 1 does.
         digit_height: pixels, of a usual digit.
 
     Returns:
@@ -127,7 +137,8 @@ def find_box_rows(
     for row in _leave_out_overlapping(rows):
         above, below = _count_rows(thick, row, -1), _count_rows(thick, row, 1)
         row = BoxRow(row.sides / scale)
-        if _are_boxes(row, above, below, digit_boxes, digit_height, page.shape):
+        is_filled = _is_filled(row, digit_boxes, are_strokes)
+        if is_filled and _are_boxes(row, above, below, digit_boxes, digit_height, page.shape):
             found.append(row)
     return [_extend(row, digit_boxes) for row in found]
 
@@ -165,17 +176,49 @@ def are_stacked(rows: list[BoxRow]) -> bool:
     return num_stacked > len(rows) / 2
 
 
-def are_sides(rows: list[BoxRow], boxes: np.ndarray) -> np.ndarray:
-    """Tell which detections are no digits but sides of the boxes; bool array of shape (n,)."""
+def are_sides(rows: list[BoxRow], boxes: np.ndarray, are_strokes: np.ndarray) -> np.ndarray:
+    """Tell which detections are no digits but sides of the boxes.
+
+    Args:
+        rows: from `find_box_rows`.
+        boxes: float array of shape (n, 4): left, top, right, bottom of each in pixels.
+        are_strokes: bool array of shape (n,), whether each looks like a single stroke, as a 1 does.
+
+    Returns:
+        bool array of shape (n,).
+    """
     middles, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
     found = np.zeros(len(boxes), bool)
     for row in rows:
         x = interpolate(row.sides[:, [1, 0, 3, 2]], middles[:, 1])
-        heights = row.sides[:, 3].mean() - row.sides[:, 1].mean()
-        is_near = abs(x - middles[:, 0]).min(axis=0) < NEAR_SIDE * row.width
-        is_beside = abs(middles[:, 1] - row.sides[:, [1, 3]].mean()) < heights
-        is_tall = sizes[:, 1] > 0.8 * heights
-        found |= is_near & is_beside & is_tall & (sizes[:, 0] < WIDEST_SIDE * sizes[:, 1])
+        apart = abs(x - middles[:, 0]).min(axis=0) / row.width
+        height = row.sides[:, 3].mean() - row.sides[:, 1].mean()
+        is_beside = abs(middles[:, 1] - row.sides[:, [1, 3]].mean()) < height
+        tall, narrow = sizes[:, 1] / height, sizes[:, 0] / np.maximum(sizes[:, 1], 1e-9)
+        places = row.locate(middles)
+        is_shared = (places >= 0) & ((places[:, None] == places).sum(axis=1) > 1)
+        is_stroke = (apart < NEAR_STROKE) & (tall > MIN_STROKE)
+        is_stroke |= is_shared & (apart < NEAR_SHARED_STROKE) & (tall > MIN_SHARED_STROKE)
+        is_side = (narrow < WIDEST_SIDE) & (apart < NEAR_SIDE) & (tall > MIN_TALL)
+        found |= is_beside & (is_side | are_strokes & (narrow < WIDEST_STROKE) & is_stroke)
+    return found
+
+
+def are_on_sides(rows: list[BoxRow], boxes: np.ndarray) -> np.ndarray:
+    """Tell which digits or signs are in a row and on a side of its boxes.
+
+    Args:
+        rows: from `find_box_rows`.
+        boxes: float array of shape (n, 4): left, top, right, bottom of each in pixels.
+
+    Returns:
+        bool array of shape (n,).
+    """
+    middles, found = (boxes[:, :2] + boxes[:, 2:]) / 2, np.zeros(len(boxes), bool)
+    for row in rows:
+        x = interpolate(row.sides[:, [1, 0, 3, 2]], middles[:, 1])
+        is_on = ((boxes[:, 0] <= x) & (x <= boxes[:, 2])).any(axis=0)
+        found |= is_on & (row.locate(middles, STICK_OUT) >= 0)
     return found
 
 
@@ -354,12 +397,12 @@ def _are_boxes(
             num_filled = sum(len(np.unique(here[here >= 0])) for here in places)
             if num_filled < MIN_STACK_FILLED * num_rows * num_boxes:
                 return False
-    return _is_filled(row, digit_boxes)
+    return True
 
 
-def _is_filled(row: BoxRow, digit_boxes: np.ndarray) -> bool:
+def _is_filled(row: BoxRow, digit_boxes: np.ndarray, are_strokes: np.ndarray) -> bool:
     """Whether boxes have a digit each, and none stands on a side."""
-    digits = digit_boxes[~are_sides([row], digit_boxes)]
+    digits = digit_boxes[~are_sides([row], digit_boxes, are_strokes)]
     places = row.locate((digits[:, :2] + digits[:, 2:]) / 2)
     inside, places = digits[places >= 0], places[places >= 0]
     if len(inside) < MIN_DIGITS:

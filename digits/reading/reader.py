@@ -39,6 +39,7 @@ SURE = 0.8
 # Share of the signs in a detection's probabilities: it is a sign from the first on, and between the
 # other two it is not sure, whichever it is.
 SIGN_SHARE, DOUBTFUL_SHARES = 0.5, (0.25, 0.75)
+TALL_STROKES = tuple("1/()")  # what a part of a box's side looks like
 # A page has a table if more than this share of its digits is in no boxes for a digit each.
 MIN_BESIDE_BOXES = 0.5
 # A table without rules is one if it has so many times the filled cells of the table with rules: a
@@ -128,6 +129,7 @@ class Reader:
         slope = layout.measure_page_slope(boxes)
         named = signs.select(_name_signs(found[is_sign], is_doubtful[is_sign]), boxes, slope)
         written = _leave_out_rings(page, page_rules, _Written(boxes, digits, named))
+        written = _leave_out_crossings(rows, written)
         boxes, grid = written.boxes, None
         if _may_have_table(rows, boxes):
             written, grid = _find_ruled_grid(page, page_rules, written)
@@ -249,9 +251,15 @@ def _find_structure(
     page_rules = find_rules(ruled, digit_height)
     in_empty = tables.are_in_empty_cells(page_rules, weak.boxes, found.boxes)
     found = _take_symbols(Detections.concatenate([found, weak[in_empty]]))
-    rows = box_rows.find_box_rows(ruled, page_rules, found.boxes, digit_height)
+    are_strokes = np.isin(np.array(list(SYMBOLS))[found.labels], TALL_STROKES)
+    # Signs stand between digits, or are specks where rules cross.
+    may_be_digits = (found.labels < NUM_CLASSES) | are_strokes
+    rows = box_rows.find_box_rows(
+        ruled, page_rules, found.boxes[may_be_digits], are_strokes[may_be_digits], digit_height
+    )
     are_sides = tables.are_sides_of_boxes(page_rules, found.boxes)
-    return found[~are_sides & ~box_rows.are_sides(rows, found.boxes)], page_rules, rows
+    are_sides |= box_rows.are_sides(rows, found.boxes, are_strokes)
+    return found[~are_sides], page_rules, rows
 
 
 def _take_brackets_for_ones(found: Detections, rows: list[box_rows.BoxRow]) -> Detections:
@@ -289,6 +297,22 @@ def _leave_out_rings(page: np.ndarray, page_rules: Rules, written: _Written) -> 
         page, page_rules, written.all_boxes, written.texts, written.probabilities
     )
     return written.keep(~is_part, is_circled)
+
+
+def _leave_out_crossings(rows: list[box_rows.BoxRow], written: _Written) -> _Written:
+    """Leave out what looks like a sign where rules of boxes cross or beside a digit in its box.
+
+    A sign that is sure is kept; the digit in the box of one that is left out is not sure.
+    """
+    boxes, num_digits = written.all_boxes, len(written.boxes)
+    places = box_rows.locate(rows, boxes)
+    is_beside = (places[:, None] == places[:num_digits]).all(axis=2)
+    is_left_out = is_beside.any(axis=1) | box_rows.are_on_sides(rows, boxes)
+    is_left_out &= (places[:, 0] >= 0) & ~written.are_sure
+    is_left_out[:num_digits] = False
+    is_doubtful = np.zeros(len(boxes), bool)
+    is_doubtful[:num_digits] = is_beside[is_left_out].any(axis=0)
+    return written.keep(~is_left_out, is_doubtful)
 
 
 def _find_ruled_grid(

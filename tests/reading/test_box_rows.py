@@ -5,6 +5,8 @@ from digits.reading import box_rows, layout
 from digits.reading.rules import NO_RULES, find_rules
 from tests.reading.test_tables import DIGIT, bend, draw_page, move
 
+NO_STROKES = np.zeros(8, bool)
+
 
 def make_boxes(count=8, pitch=24, height=32, start=(60, 100), filled=None):
     """Lines of a row of boxes, and a digit's box in each of those that are filled."""
@@ -22,7 +24,8 @@ def find(lines, boxes, how=None, **look):
     lines = [bend(line, **how).ravel().tolist() for line in lines]
     boxes = move(boxes, **how)
     page = draw_page(lines, boxes, **look)
-    return box_rows.find_box_rows(page, find_rules(page, DIGIT), boxes, DIGIT), boxes
+    rules, are_strokes = find_rules(page, DIGIT), np.zeros(len(boxes), bool)
+    return box_rows.find_box_rows(page, rules, boxes, are_strokes, DIGIT), boxes
 
 
 @pytest.mark.parametrize("pitch", [0.85, 1.0, 1.25, 1.6])
@@ -122,9 +125,10 @@ def test_a_blank_page_and_one_digit_have_no_boxes():
     lines, boxes = make_boxes()
     assert find(lines, boxes[:1])[0] == []
     blank = np.full((40, 60), 0.9, np.float32)
-    assert box_rows.find_box_rows(blank, NO_RULES, np.zeros((0, 4)), DIGIT) == []
+    assert box_rows.find_box_rows(blank, NO_RULES, np.zeros((0, 4)), NO_STROKES[:0], DIGIT) == []
     assert box_rows.locate([], np.array(boxes, float)).tolist() == [[-1, -1]] * 8
-    assert not box_rows.are_sides([], np.array(boxes, float)).any()
+    assert not box_rows.are_sides([], np.array(boxes, float), NO_STROKES).any()
+    assert not box_rows.are_on_sides([], np.array(boxes, float)).any()
 
 
 def test_sides_are_no_digits_and_ones_are():
@@ -132,8 +136,38 @@ def test_sides_are_no_digits_and_ones_are():
     rows, _ = find(lines, boxes)
     side, one = [82, 101, 87, 131], [93, 103, 99, 129]  # the side is at 84, a box's middle at 96
     below, wide = [82, 201, 87, 231], [74, 101, 94, 131]
-    found = box_rows.are_sides(rows, np.array([side, one, below, wide], float))
+    found = box_rows.are_sides(rows, np.array([side, one, below, wide], float), NO_STROKES[:4])
     assert found.tolist() == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("stroke", "is_side", "is_side_beside_a_digit"),
+    [
+        ([80, 105, 87, 129], True, True),  # on the side at 84, most of its height
+        ([80, 110, 87, 128], False, False),  # on it, a little of it, in the box before the digit's
+        ([85, 112, 92, 130], False, True),  # near it, a part of it
+        ([85, 118, 90, 132], False, False),  # near it, a little of it
+        ([91, 105, 98, 129], False, False),  # beside it
+    ],
+)
+def test_a_part_of_a_side_is_no_1(stroke, is_side, is_side_beside_a_digit):
+    lines, boxes = make_boxes(filled=[0, 3, 4, 6])
+    rows, _ = find(lines, boxes)
+    both = np.array([stroke, [92, 106, 104, 126]], float)
+    assert box_rows.are_sides(rows, both[:1], np.array([True])).tolist() == [is_side]
+    found = box_rows.are_sides(rows, both, np.array([True, False]))
+    assert found.tolist() == [is_side_beside_a_digit, False]
+    assert not box_rows.are_sides(rows, both, NO_STROKES[:2]).any()  # 9s may be as narrow
+
+
+def test_what_is_on_sides_is_told():
+    lines, boxes = make_boxes()
+    rows, _ = find(lines, boxes)
+    on_side, on_corner, beside, above = (
+        [82, 122, 88, 128], [82, 130, 86, 135], [87, 122, 93, 128], [82, 90, 88, 94],
+    )  # fmt: skip
+    found = box_rows.are_on_sides(rows, np.array([on_side, on_corner, beside, above], float))
+    assert found.tolist() == [True, True, False, False]
 
 
 def test_a_digit_that_sticks_out_is_in_its_box():

@@ -243,6 +243,27 @@ def test_a_weak_detection_is_a_digit_that_is_not_sure_in_an_empty_cell(monkeypat
         assert not cells[2].numbers[0].digits[0].is_sure
 
 
+@pytest.mark.parametrize(
+    ("left", "probability", "text", "num_sure"),
+    [
+        (56, 0.97, "1-11", 3),  # a sign that is sure is kept
+        (56, 0.6, "111", 2),  # beside a digit in its box
+        (40, 0.6, "111", 3),  # on a side, in a box without a digit
+        (150, 0.6, "111-", 3),  # alone in a box
+    ],
+)
+def test_a_doubtful_sign_on_a_box_is_left_out(
+    read_detections, monkeypatch, left, probability, text, num_sure
+):
+    monkeypatch.setattr(reader.signs, "select", lambda named, *_: named)
+    ink = [(slice(y, y + 1), slice(20, 189)) for y in (4, 36)]
+    ink += [(slice(4, 37), slice(x, x + 1)) for x in range(20, 189, 24)]
+    ones = [(51, 8, {"1": 0.97}), (75, 8, {"1": 0.97}), (99, 8, {"1": 0.97})]
+    page, _ = read_detections(*ones, (left, 5, {"-": probability}), ink=ink)
+    assert page.text.replace("_", "").replace(" ", "") == text
+    assert [digit.is_sure for digit in page.digits].count(True) == num_sure
+
+
 def test_a_photo_is_turned_as_asked(read_detections):
     assert read_detections((0, 12, {"1": 1}), turn=0)[1] == 0
     assert read_detections((0, 12, {"1": 1}))[1] is None

@@ -34,7 +34,11 @@ const STICK_OUT = 0.15; // heights of a row by which the middle of a digit in it
 // Beyond the last side that is seen, a digit whose middle is so far from both sides, as a share of the box's
 // width, stands in another box: faint sides end early.
 const INSIDE = 0.2;
-const WIDEST_AS_SIDE = 0.4, NEAR_SIDE = 0.2; // of a detection that is a side of a box
+// What is so narrow, relative to its height, so near a side, relative to a box's width, and so tall, relative to
+// the row, is it. Strokes are, if they are so narrow, and nearer and so tall, or beside another digit in their
+// box and so tall: of a side a part is detected too.
+const WIDEST_AS_SIDE = 0.4, NEAR_SIDE = 0.2, MIN_TALL = 0.8, WIDEST_STROKE = 0.5, NEAR_STROKE = 0.1, MIN_STROKE = 0.7;
+const NEAR_SHARED_STROKE = 0.25, MIN_SHARED_STROKE = 0.5;
 
 const topOf = (row) => mean(row.map((side) => side[1])), bottomOf = (row) => mean(row.map((side) => side[3]));
 const xOf = (side) => (side[0] + side[2]) / 2;
@@ -59,7 +63,9 @@ export function getBox(row, index) {
     return surround(sides.flatMap(([x, y, otherX, otherY]) => [[x, y, x, y], [otherX, otherY, otherX, otherY]]));
 }
 
-export function findBoxRows(page, rules, digitBoxes, digitHeight) {
+// Find rows of boxes with a digit each at most. Of each detection, `areStrokes` tells whether it looks like a
+// single stroke, as a 1 does.
+export function findBoxRows(page, rules, digitBoxes, areStrokes, digitHeight) {
     const lines = [...rules.rows, ...rules.shortRows];
     const strips = lines.flatMap((top, index) => lines.filter((_, other) => other !== index).map((bottom) => [top, bottom]))
         .filter(([top, bottom]) => isStrip(top, bottom, digitBoxes, digitHeight));
@@ -71,7 +77,8 @@ export function findBoxRows(page, rules, digitBoxes, digitHeight) {
     return leaveOutOverlapping(rows).flatMap((large) => {
         const above = countRows(thick, large, -1), below = countRows(thick, large, 1);
         const row = large.map((side) => side.map((place) => place / scale));
-        return areBoxes(row, above, below, digitBoxes, digitHeight, page) ? [extendRow(row, digitBoxes)] : [];
+        const isRow = isFilled(row, digitBoxes, areStrokes) && areBoxes(row, above, below, digitBoxes, digitHeight, page);
+        return isRow ? [extendRow(row, digitBoxes)] : [];
     });
 }
 
@@ -112,15 +119,32 @@ export function areStacked(rows) {
     return stacked.length > rows.length / 2;
 }
 
-// Tell whether a detection is no digit but a side of the boxes.
-export function isSideOfRows(rows, box) {
-    const [x, y] = middleOf(box);
-    return rows.some((row) => {
-        const height = bottomOf(row) - topOf(row);
-        const nearest = leastOf(row.map((side) => Math.abs(interpolate(swapAxes(side), y) - x)));
-        return nearest < NEAR_SIDE * widthOfBoxes(row) && Math.abs(y - (topOf(row) + bottomOf(row)) / 2) < height
-            && heightOf(box) > 0.8 * height && widthOf(box) < WIDEST_AS_SIDE * heightOf(box);
-    });
+// Tell which detections are no digits but sides of the boxes.
+export function areSidesOfRows(rows, boxes, areStrokes) {
+    const found = boxes.map(() => false);
+    for (const row of rows) {
+        const height = bottomOf(row) - topOf(row), places = boxes.map((box) => locateInRow(row, middleOf(box)));
+        boxes.forEach((box, index) => {
+            const [x, y] = middleOf(box), tall = heightOf(box) / height, narrow = widthOf(box) / Math.max(heightOf(box), 1e-9);
+            const apart = leastOf(row.map((side) => Math.abs(interpolate(swapAxes(side), y) - x))) / widthOfBoxes(row);
+            if (Math.abs(y - (topOf(row) + bottomOf(row)) / 2) >= height) return;
+            const isShared = places[index] >= 0 && places.filter((place) => place === places[index]).length > 1;
+            const isStroke = (apart < NEAR_STROKE && tall > MIN_STROKE)
+                || (isShared && apart < NEAR_SHARED_STROKE && tall > MIN_SHARED_STROKE);
+            found[index] ||= (narrow < WIDEST_AS_SIDE && apart < NEAR_SIDE && tall > MIN_TALL)
+                || (areStrokes[index] && narrow < WIDEST_STROKE && isStroke);
+        });
+    }
+    return found;
+}
+
+// Tell whether a digit or sign is in a row and on a side of its boxes.
+export function isOnSideOfRows(rows, box) {
+    const middle = middleOf(box);
+    return rows.some((row) => locateInRow(row, middle, STICK_OUT) >= 0 && row.some((side) => {
+        const x = interpolate(swapAxes(side), middle[1]);
+        return box[0] <= x && x <= box[2];
+    }));
 }
 
 // Whether there may be boxes with digits between two rules.
@@ -278,12 +302,13 @@ function areBoxes(row, above, below, digitBoxes, digitHeight, page) {
             if (numFilled < MIN_STACK_FILLED * numRows * numBoxes) return false;
         }
     }
-    return isFilled(row, digitBoxes);
+    return true;
 }
 
 // Whether boxes have a digit each, and none stands on a side.
-function isFilled(row, digitBoxes) {
-    const inside = digitBoxes.filter((box) => !isSideOfRows([row], box) && locateInRow(row, middleOf(box)) >= 0);
+function isFilled(row, digitBoxes, areStrokes) {
+    const areSides = areSidesOfRows([row], digitBoxes, areStrokes);
+    const inside = digitBoxes.filter((box, index) => !areSides[index] && locateInRow(row, middleOf(box)) >= 0);
     if (inside.length < MIN_DIGITS_IN_ROW) return false;
     const counts = new Map();
     let numOnSides = 0;

@@ -1,10 +1,10 @@
 // Reads the page of a photo, as digits/reading/reader.py does.
 
 import { findAligned } from "./alignment.js";
-import { areStacked, findBoxRows, getBox, isSideOfRows, locateInRows } from "./box_rows.js";
+import { areSidesOfRows, areStacked, findBoxRows, getBox, isOnSideOfRows, locateInRows } from "./box_rows.js";
 import { measureDigitHeight } from "./boxes.js";
 import { cutOut } from "./cut_out.js";
-import { measureGapBeside, NUM_DIGITS, NUM_SYMBOLS, selectWritten, WIDEST_BESIDE_DIGIT } from "./detect.js";
+import { labelOf, measureGapBeside, NUM_DIGITS, NUM_SYMBOLS, selectWritten, WIDEST_BESIDE_DIGIT } from "./detect.js";
 import { enlarge } from "./enlarge.js";
 import { makeLines, measureSlope } from "./layout.js";
 import { evenOut } from "./lighting.js";
@@ -24,6 +24,7 @@ const MIN_PROBABILITY = 0.48; // that there is a digit or sign, and that it is t
 // On the smallest pictures, which show one digit: an answer that is not sure is better than none.
 const MIN_SMALL_PROBABILITY = 0.2;
 const MIN_PROBABILITY_BESIDE = 0.3; // the same of what stands beside a digit of at least SURE
+const TALL_STROKES = ["1", "/", "(", ")"]; // what a part of a box's side looks like
 const SURE = 0.8; // from this probability on a digit or sign is sure
 // Share of the signs in a detection's probabilities: it is a sign from the first on, and between the other
 // two it is not sure, whichever it is.
@@ -51,9 +52,12 @@ export function makeReader(engine, { detector, classifier, widths }, pause = () 
             await pause("Looking for tables");
             found = addInEmptyCells(pageRules, found, takeSymbols(weak));
             const boxes = found.map(({ box }) => box);
-            rows = findBoxRows(page, pageRules, boxes, digitHeight);
-            const areSides = areSidesOfBoxes(pageRules, boxes);
-            found = found.filter(({ box }, index) => !areSides[index] && !isSideOfRows(rows, box));
+            const areStrokes = found.map(({ probabilities }) => TALL_STROKES.includes(SYMBOLS[argmax(probabilities)]));
+            // Signs stand between digits, or are specks where rules cross.
+            const mayBeDigit = (_, index) => labelOf(found[index]) < NUM_DIGITS || areStrokes[index];
+            rows = findBoxRows(page, pageRules, boxes.filter(mayBeDigit), areStrokes.filter(mayBeDigit), digitHeight);
+            const areSides = areSidesOfBoxes(pageRules, boxes), areOfRows = areSidesOfRows(rows, boxes, areStrokes);
+            found = found.filter((_, index) => !areSides[index] && !areOfRows[index]);
         }
         const toPhoto = (boxes) => enlarged.toPhoto(turnBack(boxes, view.turns, enlarged.page));
         const named = nameDetections(found, rows, enlarged.isEnlarged);
@@ -74,6 +78,7 @@ export function makeReader(engine, { detector, classifier, widths }, pause = () 
         signs = signs.filter((_, index) => !inRings[digits.length + index].isPart);
         digits = digits.map((digit, index) => ({ ...digit, isSure: digit.isSure && !inRings[index].isCircled }))
             .filter((_, index) => !inRings[index].isPart);
+        [digits, signs] = leaveOutCrossings(rows, digits, signs);
         boxes = digits.map(({ box }) => box);
         let signBoxes = signs.map(({ box }) => box), grid = null;
         const numBeside = boxes.filter((box) => locateInRows(rows, box)[0] < 0).length;
@@ -116,6 +121,21 @@ function takeSymbols(found) {
         const ofSymbols = probabilities.slice(0, NUM_SYMBOLS), total = sum(ofSymbols);
         return { box, score: score * total, probabilities: ofSymbols.map((probability) => probability / total) };
     });
+}
+
+// Leave out what looks like a sign where rules of boxes cross or beside a digit in its box. A sign that is sure
+// is kept; the digit in the box of one that is left out is not sure.
+function leaveOutCrossings(rows, digits, signs) {
+    const keyOf = ({ box }) => locateInRows(rows, box).join(), filled = new Set(digits.map(keyOf));
+    const isCrossing = (sign) => {
+        const isInRow = locateInRows(rows, sign.box)[0] >= 0;
+        return isInRow && !sign.isSure && (filled.has(keyOf(sign)) || isOnSideOfRows(rows, sign.box));
+    };
+    const doubtful = new Set(signs.filter(isCrossing).map(keyOf));
+    return [
+        digits.map((digit) => ({ ...digit, isSure: digit.isSure && !doubtful.has(keyOf(digit)) })),
+        signs.filter((sign) => !isCrossing(sign)),
+    ];
 }
 
 // Take weak detections in cells between rules in which nothing else is.
