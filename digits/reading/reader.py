@@ -302,16 +302,18 @@ def _leave_out_rings(page: np.ndarray, page_rules: Rules, written: _Written) -> 
 def _leave_out_crossings(rows: list[box_rows.BoxRow], written: _Written) -> _Written:
     """Leave out what looks like a sign where rules of boxes cross or beside a digit in its box.
 
-    A sign that is sure is kept; the digit in the box of one that is left out is not sure.
+    A sign that is sure is kept. Digits in the box of one that is left out, and in the boxes before
+    and after it, are not sure: it may have been a decimal point.
     """
     boxes, num_digits = written.all_boxes, len(written.boxes)
     places = box_rows.locate(rows, boxes)
-    is_beside = (places[:, None] == places[:num_digits]).all(axis=2)
-    is_left_out = is_beside.any(axis=1) | box_rows.are_on_sides(rows, boxes)
+    apart = abs(places[:, None] - places[:num_digits])
+    in_its_box = (apart == 0).all(axis=2).any(axis=1)
+    is_left_out = in_its_box | box_rows.are_on_sides(rows, boxes)
     is_left_out &= (places[:, 0] >= 0) & ~written.are_sure
     is_left_out[:num_digits] = False
     is_doubtful = np.zeros(len(boxes), bool)
-    is_doubtful[:num_digits] = is_beside[is_left_out].any(axis=0)
+    is_doubtful[:num_digits] = (apart[is_left_out] <= [0, 1]).all(axis=2).any(axis=0)
     return written.keep(~is_left_out, is_doubtful)
 
 

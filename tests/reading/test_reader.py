@@ -247,8 +247,8 @@ def test_a_weak_detection_is_a_digit_that_is_not_sure_in_an_empty_cell(monkeypat
     ("left", "probability", "text", "num_sure"),
     [
         (56, 0.97, "1-11", 3),  # a sign that is sure is kept
-        (56, 0.6, "111", 2),  # beside a digit in its box
-        (40, 0.6, "111", 3),  # on a side, in a box without a digit
+        (56, 0.6, "111", 1),  # beside a digit in its box
+        (40, 0.6, "111", 2),  # on a side, in a box without a digit
         (150, 0.6, "111-", 3),  # alone in a box
     ],
 )

@@ -124,17 +124,21 @@ function takeSymbols(found) {
 }
 
 // Leave out what looks like a sign where rules of boxes cross or beside a digit in its box. A sign that is sure
-// is kept; the digit in the box of one that is left out is not sure.
+// is kept. Digits in the box of one that is left out, and in the boxes before and after it, are not sure: it may
+// have been a decimal point.
 function leaveOutCrossings(rows, digits, signs) {
-    const keyOf = ({ box }) => locateInRows(rows, box).join(), filled = new Set(digits.map(keyOf));
-    const isCrossing = (sign) => {
-        const isInRow = locateInRows(rows, sign.box)[0] >= 0;
-        return isInRow && !sign.isSure && (filled.has(keyOf(sign)) || isOnSideOfRows(rows, sign.box));
-    };
-    const doubtful = new Set(signs.filter(isCrossing).map(keyOf));
+    const placesOf = (symbols) => symbols.map(({ box }) => locateInRows(rows, box));
+    const digitPlaces = placesOf(digits), signPlaces = placesOf(signs);
+    const isNear = ([row, place], [otherRow, other], most) => row === otherRow && Math.abs(place - other) <= most;
+    const areCrossings = signs.map(({ box, isSure }, index) => {
+        const isInBox = digitPlaces.some((place) => isNear(place, signPlaces[index], 0));
+        return signPlaces[index][0] >= 0 && !isSure && (isInBox || isOnSideOfRows(rows, box));
+    });
+    const crossings = signPlaces.filter((_, index) => areCrossings[index]);
+    const isDoubtful = (place) => crossings.some((crossing) => isNear(place, crossing, 1));
     return [
-        digits.map((digit) => ({ ...digit, isSure: digit.isSure && !doubtful.has(keyOf(digit)) })),
-        signs.filter((sign) => !isCrossing(sign)),
+        digits.map((digit, index) => ({ ...digit, isSure: digit.isSure && !isDoubtful(digitPlaces[index]) })),
+        signs.filter((_, index) => !areCrossings[index]),
     ];
 }
 
