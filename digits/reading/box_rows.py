@@ -41,10 +41,11 @@ STICK_OUT = 0.15  # heights of a row by which the middle of a digit in it is abo
 # Beyond the last side that is seen, a digit whose middle is so far from both sides, as a share of
 # the box's width, stands in another box: faint sides end early.
 INSIDE = 0.2
-# What is so narrow, relative to its height, so near a side, relative to a box's width, and so tall,
-# relative to the row, is it. Strokes are, if they are so narrow, and nearer and so tall, or beside
-# another digit in their box and so tall: of a side a part is detected too.
+# A side is narrower than this share of its height, nearer to the place of one than this share of a
+# box's width, and taller than this share of the row's height.
 WIDEST_SIDE, NEAR_SIDE, MIN_TALL = 0.4, 0.2, 0.8
+# The same of strokes, since a part of a side is detected too; and of strokes beside a digit in
+# their box. Chosen on 60 synthetic forms, numbers 100 to 159 of those of benchmarks/tables.py.
 WIDEST_STROKE = 0.5
 NEAR_STROKE, MIN_STROKE = 0.1, 0.7
 NEAR_SHARED_STROKE, MIN_SHARED_STROKE = 0.25, 0.5

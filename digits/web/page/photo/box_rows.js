@@ -34,9 +34,8 @@ const STICK_OUT = 0.15; // heights of a row by which the middle of a digit in it
 // Beyond the last side that is seen, a digit whose middle is so far from both sides, as a share of the box's
 // width, stands in another box: faint sides end early.
 const INSIDE = 0.2;
-// What is so narrow, relative to its height, so near a side, relative to a box's width, and so tall, relative to
-// the row, is it. Strokes are, if they are so narrow, and nearer and so tall, or beside another digit in their
-// box and so tall: of a side a part is detected too.
+// A side is narrower than this share of its height, nearer to the place of one than this share of a box's width,
+// and taller than this share of the row's height; the same of strokes, and of strokes beside a digit in their box.
 const WIDEST_AS_SIDE = 0.4, NEAR_SIDE = 0.2, MIN_TALL = 0.8, WIDEST_STROKE = 0.5, NEAR_STROKE = 0.1, MIN_STROKE = 0.7;
 const NEAR_SHARED_STROKE = 0.25, MIN_SHARED_STROKE = 0.5;
 
