@@ -41,14 +41,15 @@ STICK_OUT = 0.15  # heights of a row by which the middle of a digit in it is abo
 # Beyond the last side that is seen, a digit whose middle is so far from both sides, as a share of
 # the box's width, stands in another box: faint sides end early.
 INSIDE = 0.2
-# A side is narrower than this share of its height, nearer to the place of one than this share of a
-# box's width, and taller than this share of the row's height.
+# A detection is a side of a box if it is narrower than this share of its height, within this share
+# of a box's width of where the side is, and taller than this share of the row's height.
 WIDEST_SIDE, NEAR_SIDE, MIN_TALL = 0.4, 0.2, 0.8
-# The same of strokes, since a part of a side is detected too; and of strokes beside a digit in
-# their box. Chosen on 60 synthetic forms, numbers 100 to 159 of those of benchmarks/tables.py.
+# A stroke may be wider and shorter, since often only a part of a side is detected. Beside a digit
+# in its box, it may be farther from the side and shorter still. Chosen on 60 synthetic forms,
+# numbers 100 to 159 of those of benchmarks/tables.py.
 WIDEST_STROKE = 0.5
 NEAR_STROKE, MIN_STROKE = 0.1, 0.7
-NEAR_SHARED_STROKE, MIN_SHARED_STROKE = 0.25, 0.5
+NEAR_STROKE_BESIDE, MIN_STROKE_BESIDE = 0.25, 0.5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -113,7 +114,8 @@ def find_box_rows(
     Args:
         page: float32 array of shape (height, width), 0 black to 1 white, dark ink on light paper.
         rules: on the page, as `find_rules` finds them.
-        digit_boxes: float array of shape (n, 4): left, top, right, bottom of each digit in pixels.
+        digit_boxes: float array of shape (n, 4): left, top, right, bottom in pixels of each digit,
+            and of each stroke that may be one.
         are_strokes: bool array of shape (n,), whether each looks like a single stroke, as a 1 does.
         digit_height: pixels, of a usual digit.
 
@@ -182,7 +184,8 @@ def are_sides(rows: list[BoxRow], boxes: np.ndarray, are_strokes: np.ndarray) ->
 
     Args:
         rows: from `find_box_rows`.
-        boxes: float array of shape (n, 4): left, top, right, bottom of each in pixels.
+        boxes: float array of shape (n, 4): left, top, right, bottom in pixels of each digit, and of
+            each stroke that may be one.
         are_strokes: bool array of shape (n,), whether each looks like a single stroke, as a 1 does.
 
     Returns:
@@ -197,9 +200,9 @@ def are_sides(rows: list[BoxRow], boxes: np.ndarray, are_strokes: np.ndarray) ->
         is_beside = abs(middles[:, 1] - row.sides[:, [1, 3]].mean()) < height
         tall, narrow = sizes[:, 1] / height, sizes[:, 0] / np.maximum(sizes[:, 1], 1e-9)
         places = row.locate(middles)
-        is_shared = (places >= 0) & ((places[:, None] == places).sum(axis=1) > 1)
+        is_beside_digit = (places >= 0) & np.isin(places, places[~are_strokes])
         is_stroke = (apart < NEAR_STROKE) & (tall > MIN_STROKE)
-        is_stroke |= is_shared & (apart < NEAR_SHARED_STROKE) & (tall > MIN_SHARED_STROKE)
+        is_stroke |= is_beside_digit & (apart < NEAR_STROKE_BESIDE) & (tall > MIN_STROKE_BESIDE)
         is_side = (narrow < WIDEST_SIDE) & (apart < NEAR_SIDE) & (tall > MIN_TALL)
         found |= is_beside & (is_side | are_strokes & (narrow < WIDEST_STROKE) & is_stroke)
     return found

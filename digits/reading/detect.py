@@ -24,10 +24,11 @@ MIN_FUSED_OVERLAP, MAX_OVERLAP, MAX_COVERED = 0.5, 0.25, 0.6
 # lie beside each other.
 MIN_ASPECT = 0.35
 MIN_SCORE = 0.7  # of a detection, that there is an upright digit
-# The same beside a digit of at least the second: without it, another number would be read
-# (hysteresis thresholding, after J. Canny, "A computational approach to edge detection", IEEE TPAMI
-# 8, 1986). Beside means in the same line, and at most so many heights of that digit away. What
-# overlaps with the digit is rather a part of it, or of a ring around it.
+# The same in an empty cell of a table, and beside a digit of at least the second: without it,
+# another number would be read (hysteresis thresholding, after J. Canny, "A computational approach
+# to edge detection", IEEE TPAMI 8, 1986). Beside means in the same line, and at most so many
+# heights of that digit away. What overlaps with the digit is rather a part of it, or of a ring
+# around it.
 MIN_SCORE_BESIDE, CLEAR_SCORE, WIDEST_BESIDE = 0.6, 0.9, 0.6
 MIN_SIGN_SCORE = 0.35  # of a detection, that there is a sign and that it is the most likely one
 # A page is mostly written with one pen, at one size: what is far fainter or smaller than the rest
@@ -163,9 +164,10 @@ def select_written(page: np.ndarray, found: Detections) -> tuple[Detections, Det
         found: detections on it, the surest first.
 
     Returns:
-        The digits and signs kept, at most `MAX_DIGITS`, the surest first. And weak detections of
-        digits, with a score from `MIN_SCORE_BESIDE` to `MIN_SCORE` and also similar, for places
-        where a digit is likely; none if no digits are kept.
+        The digits and signs kept, the surest first. And weak detections of digits, with a score
+        from `MIN_SCORE_BESIDE` to `MIN_SCORE` and also similar, which are not beside a clear digit,
+        for places where a digit is likely; none if no digits are kept. Both together are at most
+        `MAX_DIGITS`.
     """
     found = found[found.labels < len(SYMBOLS)]
     is_digit = found.labels < len(DIGITS)
@@ -190,7 +192,8 @@ def select_written(page: np.ndarray, found: Detections) -> tuple[Detections, Det
     digits &= is_large
     kept &= is_dark & (is_large | ~is_digit)
     is_weak &= is_dark & is_large & digits.any()
-    return found[np.flatnonzero(kept)[:MAX_DIGITS]], found[is_weak]
+    written = found[np.flatnonzero(kept)[:MAX_DIGITS]]
+    return written, found[np.flatnonzero(is_weak)[: MAX_DIGITS - len(written)]]
 
 
 def measure_gaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -129,7 +129,7 @@ class Reader:
         slope = layout.measure_page_slope(boxes)
         named = signs.select(_name_signs(found[is_sign], is_doubtful[is_sign]), boxes, slope)
         written = _leave_out_rings(page, page_rules, _Written(boxes, digits, named))
-        written = _leave_out_crossings(rows, written)
+        written = _leave_out_signs_on_boxes(rows, written)
         boxes, grid = written.boxes, None
         if _may_have_table(rows, boxes):
             written, grid = _find_ruled_grid(page, page_rules, written)
@@ -252,13 +252,12 @@ def _find_structure(
     in_empty = tables.are_in_empty_cells(page_rules, weak.boxes, found.boxes)
     found = _take_symbols(Detections.concatenate([found, weak[in_empty]]))
     are_strokes = np.isin(np.array(list(SYMBOLS))[found.labels], TALL_STROKES)
-    # Signs stand between digits, or are specks where rules cross.
-    may_be_digits = (found.labels < NUM_CLASSES) | are_strokes
-    rows = box_rows.find_box_rows(
-        ruled, page_rules, found.boxes[may_be_digits], are_strokes[may_be_digits], digit_height
-    )
+    # Other signs stand between digits, or are specks where rules cross.
+    may_be_digits = np.flatnonzero((found.labels < NUM_CLASSES) | are_strokes)
+    boxes, are_strokes = found.boxes[may_be_digits], are_strokes[may_be_digits]
+    rows = box_rows.find_box_rows(ruled, page_rules, boxes, are_strokes, digit_height)
     are_sides = tables.are_sides_of_boxes(page_rules, found.boxes)
-    are_sides |= box_rows.are_sides(rows, found.boxes, are_strokes)
+    are_sides[may_be_digits] |= box_rows.are_sides(rows, boxes, are_strokes)
     return found[~are_sides], page_rules, rows
 
 
@@ -299,12 +298,14 @@ def _leave_out_rings(page: np.ndarray, page_rules: Rules, written: _Written) -> 
     return written.keep(~is_part, is_circled)
 
 
-def _leave_out_crossings(rows: list[box_rows.BoxRow], written: _Written) -> _Written:
-    """Leave out what looks like a sign where rules of boxes cross or beside a digit in its box.
+def _leave_out_signs_on_boxes(rows: list[box_rows.BoxRow], written: _Written) -> _Written:
+    """Leave out what looks like a sign on a side of a box or beside a digit in its box.
 
     A sign that is sure is kept. Digits in the box of one that is left out, and in the boxes before
     and after it, are not sure: it may have been a decimal point.
     """
+    if not rows:
+        return written
     boxes, num_digits = written.all_boxes, len(written.boxes)
     places = box_rows.locate(rows, boxes)
     apart = abs(places[:, None] - places[:num_digits])

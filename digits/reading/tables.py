@@ -72,6 +72,8 @@ def are_sides_of_boxes(rules: Rules, boxes: np.ndarray) -> np.ndarray:
 def are_in_empty_cells(rules: Rules, boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Tell which detections are in cells between rules in which nothing else is.
 
+    Several of them may be in one cell, as the digits of a number are.
+
     Args:
         rules: on the page.
         boxes: float array of shape (n, 4): left, top, right, bottom of each in pixels.

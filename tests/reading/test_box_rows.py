@@ -158,6 +158,8 @@ def test_a_part_of_a_side_is_no_1(stroke, is_side, is_side_beside_a_digit):
     found = box_rows.are_sides(rows, both, np.array([True, False]))
     assert found.tolist() == [is_side_beside_a_digit, False]
     assert not box_rows.are_sides(rows, both, NO_STROKES[:2]).any()  # 9s may be as narrow
+    # Two strokes in one box may be two 1s.
+    assert box_rows.are_sides(rows, both, np.array([True, True])).tolist() == [is_side, False]
 
 
 def test_what_is_on_sides_is_told():

@@ -243,6 +243,15 @@ def test_a_weak_detection_is_a_digit_that_is_not_sure_in_an_empty_cell(monkeypat
         assert not cells[2].numbers[0].digits[0].is_sure
 
 
+def test_a_speck_in_its_box_makes_no_side_of_a_1(read_detections):
+    ink = [(slice(y, y + 1), slice(20, 189)) for y in (4, 36)]
+    ink += [(slice(4, 37), slice(x, x + 1)) for x in range(20, 189, 24)]
+    # The second 1 is near the side at 68.
+    ones = [(27, 8, {"1": 0.97}), (70, 8, {"1": 0.97}), (99, 8, {"1": 0.97})]
+    page, _ = read_detections(*ones, (83, 5, {".": 0.6}), ink=ink)
+    assert page.text == "1_11"
+
+
 @pytest.mark.parametrize(
     ("left", "probability", "text", "num_sure"),
     [

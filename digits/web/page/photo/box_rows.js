@@ -34,10 +34,11 @@ const STICK_OUT = 0.15; // heights of a row by which the middle of a digit in it
 // Beyond the last side that is seen, a digit whose middle is so far from both sides, as a share of the box's
 // width, stands in another box: faint sides end early.
 const INSIDE = 0.2;
-// A side is narrower than this share of its height, nearer to the place of one than this share of a box's width,
-// and taller than this share of the row's height; the same of strokes, and of strokes beside a digit in their box.
+// A detection is a side of a box if it is narrower than this share of its height, within this share of a box's
+// width of where the side is, and taller than this share of the row's height. A stroke may be wider and shorter,
+// and beside a digit in its box farther from the side and shorter still.
 const WIDEST_AS_SIDE = 0.4, NEAR_SIDE = 0.2, MIN_TALL = 0.8, WIDEST_STROKE = 0.5, NEAR_STROKE = 0.1, MIN_STROKE = 0.7;
-const NEAR_SHARED_STROKE = 0.25, MIN_SHARED_STROKE = 0.5;
+const NEAR_STROKE_BESIDE = 0.25, MIN_STROKE_BESIDE = 0.5;
 
 const topOf = (row) => mean(row.map((side) => side[1])), bottomOf = (row) => mean(row.map((side) => side[3]));
 const xOf = (side) => (side[0] + side[2]) / 2;
@@ -118,7 +119,7 @@ export function areStacked(rows) {
     return stacked.length > rows.length / 2;
 }
 
-// Tell which detections are no digits but sides of the boxes.
+// Tell which digits, and strokes that may be digits, are no digits but sides of the boxes.
 export function areSidesOfRows(rows, boxes, areStrokes) {
     const found = boxes.map(() => false);
     for (const row of rows) {
@@ -127,9 +128,9 @@ export function areSidesOfRows(rows, boxes, areStrokes) {
             const [x, y] = middleOf(box), tall = heightOf(box) / height, narrow = widthOf(box) / Math.max(heightOf(box), 1e-9);
             const apart = leastOf(row.map((side) => Math.abs(interpolate(swapAxes(side), y) - x))) / widthOfBoxes(row);
             if (Math.abs(y - (topOf(row) + bottomOf(row)) / 2) >= height) return;
-            const isShared = places[index] >= 0 && places.filter((place) => place === places[index]).length > 1;
+            const isBesideDigit = places[index] >= 0 && places.some((place, other) => place === places[index] && !areStrokes[other]);
             const isStroke = (apart < NEAR_STROKE && tall > MIN_STROKE)
-                || (isShared && apart < NEAR_SHARED_STROKE && tall > MIN_SHARED_STROKE);
+                || (isBesideDigit && apart < NEAR_STROKE_BESIDE && tall > MIN_STROKE_BESIDE);
             found[index] ||= (narrow < WIDEST_AS_SIDE && apart < NEAR_SIDE && tall > MIN_TALL)
                 || (areStrokes[index] && narrow < WIDEST_STROKE && isStroke);
         });

@@ -24,8 +24,8 @@ const MIN_FUSED_OVERLAP = 0.5, MAX_OVERLAP = 0.25, MAX_COVERED = 0.6;
 // beside each other.
 const MIN_ASPECT = 0.35;
 const MIN_SCORE = 0.7; // of a detection, that there is an upright digit
-// The same beside a digit of at least the second: in the same line, and at most so many heights of it away.
-// What overlaps with the digit is rather a part of it, or of a ring around it.
+// The same in an empty cell of a table, and beside a digit of at least the second: in the same line, and at most
+// so many heights of it away. What overlaps with the digit is rather a part of it, or of a ring around it.
 const MIN_SCORE_BESIDE = 0.6, CLEAR_SCORE = 0.9;
 export const WIDEST_BESIDE_DIGIT = 0.6;
 const MIN_SIGN_SCORE = 0.35; // of a detection, that there is a sign and that it is the most likely one
@@ -203,7 +203,8 @@ export function selectWritten(page, detections) {
     const isSimilar = (index) => contrasts[index] > leastContrast && (!isDigit[index] || sizes[index] > leastSize);
     const select = (isSelected) => found.filter((_, index) => isSelected(index) && isSimilar(index)).slice(0, MAX_DIGITS);
     const isWeak = (index) => isDigit[index] && !kept[index] && upright[index] > MIN_SCORE_BESIDE;
-    return { written: select((index) => kept[index]), weak: digits.length ? select(isWeak) : [] };
+    const written = select((index) => kept[index]), weak = digits.length ? select(isWeak) : [];
+    return { written, weak: weak.slice(0, MAX_DIGITS - written.length) };
 }
 
 // Measure how far a box is from another in the same line, in heights of the other: negative where both

@@ -52,12 +52,14 @@ export function makeReader(engine, { detector, classifier, widths }, pause = () 
             await pause("Looking for tables");
             found = addInEmptyCells(pageRules, found, takeSymbols(weak));
             const boxes = found.map(({ box }) => box);
-            const areStrokes = found.map(({ probabilities }) => TALL_STROKES.includes(SYMBOLS[argmax(probabilities)]));
-            // Signs stand between digits, or are specks where rules cross.
-            const mayBeDigit = (_, index) => labelOf(found[index]) < NUM_DIGITS || areStrokes[index];
-            rows = findBoxRows(page, pageRules, boxes.filter(mayBeDigit), areStrokes.filter(mayBeDigit), digitHeight);
-            const areSides = areSidesOfBoxes(pageRules, boxes), areOfRows = areSidesOfRows(rows, boxes, areStrokes);
-            found = found.filter((_, index) => !areSides[index] && !areOfRows[index]);
+            const isStroke = (detection) => TALL_STROKES.includes(SYMBOLS[labelOf(detection)]);
+            // Other signs stand between digits, or are specks where rules cross.
+            const candidates = found.filter((detection) => labelOf(detection) < NUM_DIGITS || isStroke(detection));
+            const candidateBoxes = candidates.map(({ box }) => box), areStrokes = candidates.map(isStroke);
+            rows = findBoxRows(page, pageRules, candidateBoxes, areStrokes, digitHeight);
+            const areSides = areSidesOfBoxes(pageRules, boxes), areOfRows = areSidesOfRows(rows, candidateBoxes, areStrokes);
+            const sides = new Set(candidates.filter((_, index) => areOfRows[index]));
+            found = found.filter((detection, index) => !areSides[index] && !sides.has(detection));
         }
         const toPhoto = (boxes) => enlarged.toPhoto(turnBack(boxes, view.turns, enlarged.page));
         const named = nameDetections(found, rows, enlarged.isEnlarged);
@@ -78,7 +80,7 @@ export function makeReader(engine, { detector, classifier, widths }, pause = () 
         signs = signs.filter((_, index) => !inRings[digits.length + index].isPart);
         digits = digits.map((digit, index) => ({ ...digit, isSure: digit.isSure && !inRings[index].isCircled }))
             .filter((_, index) => !inRings[index].isPart);
-        [digits, signs] = leaveOutCrossings(rows, digits, signs);
+        [digits, signs] = leaveOutSignsOnBoxes(rows, digits, signs);
         boxes = digits.map(({ box }) => box);
         let signBoxes = signs.map(({ box }) => box), grid = null;
         const numBeside = boxes.filter((box) => locateInRows(rows, box)[0] < 0).length;
@@ -123,22 +125,22 @@ function takeSymbols(found) {
     });
 }
 
-// Leave out what looks like a sign where rules of boxes cross or beside a digit in its box. A sign that is sure
-// is kept. Digits in the box of one that is left out, and in the boxes before and after it, are not sure: it may
-// have been a decimal point.
-function leaveOutCrossings(rows, digits, signs) {
+// Leave out what looks like a sign on a side of a box or beside a digit in its box. A sign that is sure is kept.
+// Digits in the box of one that is left out, and in the boxes before and after it, are not sure: it may have been
+// a decimal point.
+function leaveOutSignsOnBoxes(rows, digits, signs) {
     const placesOf = (symbols) => symbols.map(({ box }) => locateInRows(rows, box));
     const digitPlaces = placesOf(digits), signPlaces = placesOf(signs);
     const isNear = ([row, place], [otherRow, other], most) => row === otherRow && Math.abs(place - other) <= most;
-    const areCrossings = signs.map(({ box, isSure }, index) => {
+    const areLeftOut = signs.map(({ box, isSure }, index) => {
         const isInBox = digitPlaces.some((place) => isNear(place, signPlaces[index], 0));
         return signPlaces[index][0] >= 0 && !isSure && (isInBox || isOnSideOfRows(rows, box));
     });
-    const crossings = signPlaces.filter((_, index) => areCrossings[index]);
-    const isDoubtful = (place) => crossings.some((crossing) => isNear(place, crossing, 1));
+    const leftOut = signPlaces.filter((_, index) => areLeftOut[index]);
+    const isDoubtful = (place) => leftOut.some((other) => isNear(place, other, 1));
     return [
         digits.map((digit, index) => ({ ...digit, isSure: digit.isSure && !isDoubtful(digitPlaces[index]) })),
-        signs.filter((_, index) => !areCrossings[index]),
+        signs.filter((_, index) => !areLeftOut[index]),
     ];
 }
 
