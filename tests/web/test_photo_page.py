@@ -18,7 +18,8 @@ from digits.networks import Classifier, Detector, storage
 from digits.networks.detector import NUM_OUTPUTS
 from digits.networks.keras_engine import KerasEngine
 from digits.networks.storage import RELEASED_MODELS
-from digits.reading import Reader, alignment, layout, rings, signs, tables
+from digits.reading import Reader, alignment, box_rows, layout, rings, signs, tables
+from digits.reading.box_rows import BoxRow
 from digits.reading.enlarge import enlarge
 from digits.reading.lighting import even_out
 from digits.reading.photos import Photo, _shrink
@@ -241,11 +242,31 @@ def list_tables(rng):
         )
         half = np.array([6, 12])
         boxes = np.concatenate([middles - half, middles + half], axis=1)
-        grid = tables.find_grid(Rules(rows, columns), boxes, np.zeros((0, 4)))
+        rules = Rules(rows, columns)
+        grid = tables.find_grid(rules, boxes, np.zeros((0, 4)))
         yield {
+            "inEmpty": tables.are_in_empty_cells(rules, boxes[:15], boxes[15:]).tolist(),
             "rules": {"rows": rows.tolist(), "columns": columns.tolist()},
             "boxes": boxes.tolist(),
             "grid": None if grid is None else describe_grid(grid),
+        }
+
+
+def list_box_rows(rng):
+    """A row of boxes, digits and strokes near it, and which of them Python takes for its sides."""
+    for _ in range(10):
+        x = 20 + 24 * np.arange(7) + rng.normal(0, 1, 7)
+        slope = rng.normal(0, 2)
+        sides = np.stack([x, np.full(7, 10.0), x + slope, np.full(7, 42.0)], axis=1)
+        starts, sizes = rng.uniform([10, 4], [170, 20], (60, 2)), rng.uniform(3, [14, 34], (60, 2))
+        boxes, are_strokes = np.concatenate([starts, starts + sizes], axis=1), rng.random(60) < 0.7
+        rows = [BoxRow(sides)]
+        yield {
+            "sides": sides.tolist(),
+            "boxes": boxes.tolist(),
+            "areStrokes": are_strokes.tolist(),
+            "areSides": box_rows.are_sides(rows, boxes, are_strokes).tolist(),
+            "areOnSides": box_rows.are_on_sides(rows, boxes).tolist(),
         }
 
 
@@ -302,6 +323,7 @@ def fixtures(page, reader, tmp_path_factory):
         },
         "layouts": list(list_layouts(rng)),
         "tables": list(list_tables(rng)),
+        "boxRows": list(list_box_rows(rng)),
         "values": [[text, str(parse_value(text))] for text in VALUES],
         "columns": COLUMNS,
         "pages": [
@@ -312,6 +334,8 @@ def fixtures(page, reader, tmp_path_factory):
     }
     assert any(each["grid"] for each in content["layouts"])
     assert any(each["grid"] for each in content["tables"])
+    assert any(any(each["inEmpty"]) for each in content["tables"])
+    assert any(any(each["areSides"]) for each in content["boxRows"])
     assert {each["within"] is None for each in content["circled"]} == {True, False}
     assert all(each["ring"] and any(each["isPart"]) for each in content["rings"])
     path = folder / "fixtures.json"

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 
 import { findAligned } from "../../../../digits/web/page/photo/alignment.js";
+import { areSidesOfRows, isOnSideOfRows } from "../../../../digits/web/page/photo/box_rows.js";
 import { computeConvolution, makeEngine, makeLayer, plainEngine } from "../../../../digits/web/page/photo/convolution.js";
 import { cutOut } from "../../../../digits/web/page/photo/cut_out.js";
 import { enlarge } from "../../../../digits/web/page/photo/enlarge.js";
@@ -18,7 +19,7 @@ import { cutOutWithin, findRing, findRingParts, takeOffRing } from "../../../../
 import { findRules } from "../../../../digits/web/page/photo/rules.js";
 import { shrink, toGrey } from "../../../../digits/web/page/photo/shrink.js";
 import { selectSigns } from "../../../../digits/web/page/photo/signs.js";
-import { findGrid } from "../../../../digits/web/page/photo/tables.js";
+import { areInEmptyCells, findGrid } from "../../../../digits/web/page/photo/tables.js";
 import { BICUBIC, BOX, findOtsuThreshold, resize } from "../../../../digits/web/page/to_mnist.js";
 import { readFixtures } from "../fixtures.js";
 import { describePage, loadPage, makeReaderOf } from "./read_pages.js";
@@ -149,9 +150,17 @@ test("signs are selected, and lines and tables without rules made, as in Python"
 });
 
 test("tables with rules, and sudokus, are found as in Python", options, () => {
-    for (const { rules, boxes, grid } of fixtures.tables) {
+    for (const { rules, boxes, grid, inEmpty } of fixtures.tables) {
         const found = findGrid(rules, boxes, []);
+        assert.deepEqual(areInEmptyCells(rules, boxes.slice(0, 15), boxes.slice(15)), inEmpty);
         assert.deepEqual(found && { places: found.places, shape: found.shape }, grid);
+    }
+});
+
+test("sides of boxes are told from digits as in Python", options, () => {
+    for (const { sides, boxes, areStrokes, areSides, areOnSides } of fixtures.boxRows) {
+        assert.deepEqual(areSidesOfRows([sides], boxes, areStrokes), areSides);
+        assert.deepEqual(boxes.map((box) => isOnSideOfRows([sides], box)), areOnSides);
     }
 });
 
