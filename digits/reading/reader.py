@@ -240,7 +240,7 @@ class _Written:
 def _find_structure(
     ruled: np.ndarray, found: Detections, weak: Detections
 ) -> tuple[Detections, Rules, list[box_rows.BoxRow]]:
-    """Find rules and rows of boxes; take weak detections in empty cells, leave out sides of boxes.
+    """Find rules and rows of boxes; take weak detections in empty cells, leave out pieces of rules.
 
     Returns:
         The detections, with the probabilities of symbols only; the rules; the rows of boxes.
@@ -248,7 +248,7 @@ def _find_structure(
     if not len(found):
         return _take_symbols(found), NO_RULES, []
     digit_height = tables.measure_digit_height(found.boxes)
-    page_rules = find_rules(ruled, digit_height)
+    page_rules = tables.leave_out_ones(find_rules(ruled, digit_height), found.boxes)
     in_empty = tables.are_in_empty_cells(page_rules, weak.boxes, found.boxes)
     found = _take_symbols(Detections.concatenate([found, weak[in_empty]]))
     are_strokes = np.isin(np.array(list(SYMBOLS))[found.labels], TALL_STROKES)
@@ -269,6 +269,7 @@ def _take_brackets_for_ones(found: Detections, rows: list[box_rows.BoxRow]) -> D
     probabilities = found.probabilities - of_brackets
     probabilities[:, SYMBOLS.index("1")] += of_brackets.sum(axis=1)
     return Detections(found.boxes, found.scores, probabilities)
+    are_sides |= tables.are_pieces_of_rules(page_rules, found.boxes)
 
 
 def _tell_signs(found: Detections, is_smallest: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from digits.reading import unseen_rules
 from digits.reading.rules import Rules, interpolate
 
 MIN_PITCH = 0.7  # digit heights between two rules: nearer ones are one double rule
@@ -19,13 +20,17 @@ MIN_FILLED = 3  # cells
 # many, and more than this share of the digits.
 WIDEST_SIDE, NEAR_RULE = 0.4, 0.2
 MIN_SIDES, MIN_SIDE_SHARE = 4, 0.5
-# A sudoku: so many square cells each way at least, by this share of the usual one at most wider or
-# narrower; its rules end at the outer ones, or by so many cells beyond or before; its cells are at
-# least so many digit heights wide, and hold a digit each, but for this share of the filled ones.
-MIN_SQUARES, OFF_SQUARE, OFF_FRAME = 4, 0.2, 0.4
+# A sudoku: so many square cells each way at least, all about as large; its rules end at the outer
+# ones, or by so many cells beyond or before; its cells are at least so many digit heights wide, and
+# hold a digit each, but for this share of the filled ones.
+MIN_SQUARES, OFF_FRAME = 4, 0.4
 MIN_SQUARE, MAX_SHARED = 1.1, 0.15
-# A grid of so many squares each way is complete where so many of its rules each way are not seen.
-SUDOKU, MAX_MISSING = 9, 4
+# What looks like a 1 is a piece of a rule between columns if it is narrow, so near to the rule and
+# so little beyond its ends, in digit heights, and the rule is so many times as long.
+ON_RULE, BEYOND_RULE, MIN_RULE = 0.12, 0.5, 2.2
+# But 1s above each other make a rule of their own: so narrow, in their own heights, and so near to
+# it, in digit heights, they are more than this share of its length.
+WIDEST_ONE, OFF_LINE, MAX_ONES = 0.5, 0.2, 0.55
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -67,6 +72,51 @@ def are_sides_of_boxes(rules: Rules, boxes: np.ndarray) -> np.ndarray:
         distances = abs(interpolate(rules.rows, middles[:, 0]) - boxes[:, edge])
         is_side &= distances.min(axis=0, initial=np.inf) < NEAR_RULE * sizes[:, 1]
     return is_side & (is_side.sum() >= max(MIN_SIDES, MIN_SIDE_SHARE * len(boxes)))
+
+
+def leave_out_ones(rules: Rules, boxes: np.ndarray) -> Rules:
+    """Leave out rules between columns that are the strokes of 1s above each other.
+
+    Args:
+        rules: on the page.
+        boxes: float array of shape (n, 4): left, top, right, bottom of each digit in pixels, n at
+            least 1.
+    """
+    middles, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+    across = rules.columns[:, [1, 0, 3, 2]]
+    apart = abs(interpolate(across, middles[:, 1]) - middles[:, 0])
+    is_one = apart < OFF_LINE * measure_digit_height(boxes)
+    is_one &= sizes[:, 0] < WIDEST_ONE * sizes[:, 1]
+    starts, ends = (
+        np.maximum(across[:, :1], boxes[:, 1]),
+        np.minimum(across[:, 2:3], boxes[:, 3]),
+    )
+    covered = np.where(is_one, np.maximum(ends - starts, 0), 0).sum(axis=1)
+    is_kept = covered < MAX_ONES * (across[:, 2] - across[:, 0])
+    return dataclasses.replace(rules, columns=rules.columns[is_kept])
+
+
+def are_pieces_of_rules(rules: Rules, boxes: np.ndarray) -> np.ndarray:
+    """Tell which detections are no digits but pieces of the rules between columns.
+
+    Args:
+        rules: on the page.
+        boxes: float array of shape (n, 4): left, top, right, bottom of each digit in pixels, n at
+            least 1.
+
+    Returns:
+        bool array of shape (n,).
+    """
+    digit_height = measure_digit_height(boxes)
+    sizes = boxes[:, 2:] - boxes[:, :2]
+    middles = boxes[:, [0, 2]].mean(axis=1)
+    across = rules.columns[:, [1, 0, 3, 2]]
+    is_on = across[:, 2:3] - across[:, :1] > MIN_RULE * sizes[:, 1]
+    margin = BEYOND_RULE * digit_height
+    for y in (boxes[:, 1], boxes[:, 3]):
+        is_on &= abs(interpolate(across, y) - middles) < ON_RULE * digit_height
+        is_on &= (across[:, :1] - margin < y) & (y < across[:, 2:3] + margin)
+    return is_on.any(axis=0) & (sizes[:, 0] < WIDEST_SIDE * sizes[:, 1])
 
 
 def are_in_empty_cells(rules: Rules, boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -115,7 +165,7 @@ def find_grid(rules: Rules, boxes: np.ndarray, sign_boxes: np.ndarray) -> Grid |
     if not len(rules.columns) or len(rules.rows) + len(rules.columns) < 3:
         return None
     columns = rules.columns[:, [0, 2]].mean(axis=1)
-    rules = _complete_sudoku(rules)
+    rules = unseen_rules.complete_sudoku(rules)
     is_sudoku = _is_sudoku(rules, boxes)
     narrowest = (MIN_SQUARE if is_sudoku else MIN_COLUMN) * digit_height
     if len(columns) > 1 and np.median(np.diff(columns)) < narrowest:
@@ -127,6 +177,7 @@ def find_grid(rules: Rules, boxes: np.ndarray, sign_boxes: np.ndarray) -> Grid |
     digits_inside = inside[: len(boxes)]
     if digits_inside.mean() < MIN_INSIDE or on_rules[digits_inside].mean() > MAX_ON_RULES:
         return None
+    rules = unseen_rules.add_between_rows(rules, boxes[digits_inside], digit_height)
     places = rules.locate(middles)
     filled = places[: len(boxes)][digits_inside]
     if len(np.unique(filled, axis=0)) < MIN_FILLED:
@@ -140,31 +191,6 @@ def find_grid(rules: Rules, boxes: np.ndarray, sign_boxes: np.ndarray) -> Grid |
     return Grid(places, (rows, columns), rules)
 
 
-def _complete_sudoku(rules: Rules) -> Rules:
-    """Add rules of a sudoku that are not seen between others; other rules are not changed."""
-    rows, columns = _fill_in(rules.rows, 1), _fill_in(rules.columns, 0)
-    if len(rows) != len(columns) or len(rows) != SUDOKU + 1:
-        return rules
-    return Rules(rows, columns)
-
-
-def _fill_in(lines: np.ndarray, axis: int) -> np.ndarray:
-    """Add lines where the next one is about two or more times as far as others are."""
-    if len(lines) < SUDOKU + 1 - MAX_MISSING:
-        return lines
-    steps = np.diff(lines[:, [axis, axis + 2]].mean(axis=1))
-    pitch = steps.sum() / max(round(steps.sum() / np.median(steps)), 1)
-    counts = np.round(steps / pitch).astype(int)
-    if (counts < 1).any() or (abs(steps / counts - pitch) > OFF_SQUARE * pitch).any():
-        return lines
-    filled = [
-        before + (after - before) * share / count
-        for before, after, count in zip(lines, lines[1:], counts, strict=False)
-        for share in range(count)
-    ]
-    return np.array([*filled, lines[-1]])
-
-
 def _is_sudoku(rules: Rules, boxes: np.ndarray) -> bool:
     """Whether rules are a closed grid of squares of one size, with a digit in each at most."""
     rows, columns = rules.rows, rules.columns
@@ -173,7 +199,7 @@ def _is_sudoku(rules: Rules, boxes: np.ndarray) -> bool:
     heights = np.diff(rows[:, [1, 3]].mean(axis=1))
     widths = np.diff(columns[:, [0, 2]].mean(axis=1))
     side = np.median(np.append(heights, widths))
-    if (abs(np.append(heights, widths) - side) > OFF_SQUARE * side).any():
+    if (abs(np.append(heights, widths) - side) > unseen_rules.OFF_SQUARE * side).any():
         return False
     # Rules that are cut short may end before the outer ones, but for a stray one none goes on.
     across = columns[:, [1, 0, 3, 2]]

@@ -4,7 +4,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from digits.reading import layout, tables
-from digits.reading.rules import NO_RULES, find_rules
+from digits.reading.rules import NO_RULES, Rules, find_rules
 
 DIGIT = 20  # pixels, height of a digit
 NO_SIGNS = np.zeros((0, 4))
@@ -265,3 +265,31 @@ def test_tables_that_are_no_sudokus_leave_out_empty_edges():
     assert find_grid(draw_page(long, boxes), np.array(boxes, float)).shape == (8, 8)
     two_each = [np.add(box, (shift, 0, shift, 0)) for box in boxes for shift in (-6, 6)]
     assert find_grid(draw_page(lines, two_each), np.array(two_each, float)).shape == (8, 8)
+
+
+def test_pieces_of_rules_between_columns_are_no_ones():
+    lines, boxes, _ = make_table()
+    rules = find_rules(draw_page(lines, boxes), DIGIT)
+    pieces = [(157, 70, 163, 92), (258, 38, 262, 62), (357, 318, 363, 342)]
+    # A 1 beside a rule, one that is wider, and one below the table.
+    ones = [(164, 70, 170, 92), (256, 150, 265, 172), (158, 361, 162, 382)]
+    every = np.array([*boxes, *pieces, *ones], float)
+    found = tables.are_pieces_of_rules(rules, every)
+    assert np.flatnonzero(found).tolist() == [len(boxes) + n for n in range(len(pieces))]
+    assert not tables.are_pieces_of_rules(NO_RULES, every).any()
+
+
+def test_ones_above_each_other_are_no_rule():
+    rows = np.array([[40, 60 + 30 * n, 440, 60 + 30 * n] for n in range(4)], float)
+    columns = np.array([[x, 60, x, 150] for x in (40, 90, 140, 440)], float)
+    ones = np.array([[87, 62 + 30 * n, 93, 85 + 30 * n] for n in range(3)], float)
+    others = np.array([[180, 65, 194, 85], [134, 62, 146, 80]], float)
+    kept = tables.leave_out_ones(Rules(rows, columns), np.concatenate([ones, others]))
+    assert kept.columns[:, 0].tolist() == [40, 140, 440]
+    assert (kept.rows == rows).all()
+    assert tables.leave_out_ones(Rules(rows, columns), others).columns[:, 0].tolist() == [
+        40,
+        90,
+        140,
+        440,
+    ]

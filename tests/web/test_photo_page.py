@@ -239,6 +239,8 @@ def list_tables(rng):
         columns = np.stack([places, starts, places, ends], axis=1)
         middles = (
             (rng.integers(0, count - 1, (30, 2)) + 0.5) * side + 20 + rng.normal(0, 4, (30, 2))
+        if number % 5 == 1:  # rows of numbers between which no rule is seen
+            rows = rows[:: len(rows) - 1]
         )
         half = np.array([6, 12])
         boxes = np.concatenate([middles - half, middles + half], axis=1)
@@ -246,7 +248,14 @@ def list_tables(rng):
         grid = tables.find_grid(rules, boxes, np.zeros((0, 4)))
         yield {
             "inEmpty": tables.are_in_empty_cells(rules, boxes[:15], boxes[15:]).tolist(),
+        # Narrow boxes on rules between columns, and some beside them.
+        x = rng.choice(places, 20) + rng.normal(0, 2, 20)
+        starts = np.stack([x - 2, rng.uniform(0, places.max(), 20)], axis=1)
+        strokes = np.concatenate([starts, starts + np.array([4, 24])], axis=1)
             "rules": {"rows": rows.tolist(), "columns": columns.tolist()},
+            "strokes": strokes.tolist(),
+            "arePieces": tables.are_pieces_of_rules(rules, strokes).tolist(),
+            "columnsLeft": tables.leave_out_ones(rules, strokes).columns.tolist(),
             "boxes": boxes.tolist(),
             "grid": None if grid is None else describe_grid(grid),
         }
@@ -343,6 +352,7 @@ def fixtures(page, reader, tmp_path_factory):
     return path
 
 
+        "tilted": list(list_tilted(folder)),
 def describe_reading(page):
     rows = [
         ["" if value is None else str(value) for value in row.values()] for row in page.to_rows()

@@ -15,7 +15,7 @@ import { isNumber } from "./results.js";
 import { cutOutWithin, findRingParts } from "./rings.js";
 import { findRules, NO_RULES } from "./rules.js";
 import { selectSigns } from "./signs.js";
-import { areInEmptyCells, areSidesOfBoxes, countFilled, findGrid } from "./tables.js";
+import { areInEmptyCells, arePiecesOfRules, areSidesOfBoxes, countFilled, findGrid, leaveOutOnes } from "./tables.js";
 import { findWords } from "./words.js";
 import { toMnist } from "../to_mnist.js";
 
@@ -47,8 +47,8 @@ export function makeReader(engine, { detector, classifier, widths }, pause = () 
         let found = takeSymbols(written), pageRules = NO_RULES, rows = [];
         if (found.length) {
             await pause("Looking for tables");
-            const digitHeight = measureDigitHeight(found.map(({ box }) => box));
-            pageRules = findRules(page, digitHeight);
+            const foundBoxes = found.map(({ box }) => box), digitHeight = measureDigitHeight(foundBoxes);
+            pageRules = leaveOutOnes(findRules(page, digitHeight), foundBoxes);
             await pause("Looking for tables");
             found = addInEmptyCells(pageRules, found, takeSymbols(weak));
             const boxes = found.map(({ box }) => box);
@@ -57,9 +57,10 @@ export function makeReader(engine, { detector, classifier, widths }, pause = () 
             const candidates = found.filter((detection) => labelOf(detection) < NUM_DIGITS || isStroke(detection));
             const candidateBoxes = candidates.map(({ box }) => box), areStrokes = candidates.map(isStroke);
             rows = findBoxRows(page, pageRules, candidateBoxes, areStrokes, digitHeight);
-            const areSides = areSidesOfBoxes(pageRules, boxes), areOfRows = areSidesOfRows(rows, candidateBoxes, areStrokes);
+            const areSides = areSidesOfBoxes(pageRules, boxes), arePieces = arePiecesOfRules(pageRules, boxes);
+            const areOfRows = areSidesOfRows(rows, candidateBoxes, areStrokes);
             const sides = new Set(candidates.filter((_, index) => areOfRows[index]));
-            found = found.filter((detection, index) => !areSides[index] && !sides.has(detection));
+            found = found.filter((detection, index) => !areSides[index] && !arePieces[index] && !sides.has(detection));
         }
         const toPhoto = (boxes) => enlarged.toPhoto(turnBack(boxes, view.turns, enlarged.page));
         const named = nameDetections(found, rows, enlarged.isEnlarged);

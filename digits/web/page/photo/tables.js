@@ -4,7 +4,7 @@
 import { heightOf, measureDigitHeight, middleOf, widthOf } from "./boxes.js";
 import { leastOf, listPairs, mean, median, mostOf, sortNumbers, sum } from "./lists.js";
 import { interpolate, isEnclosed, locate, swapAxes } from "./rules.js";
-import { roundHalfToEven } from "../to_mnist.js";
+import { addBetweenRows, completeSudoku, middleAlong, OFF_SQUARE } from "./unseen_rules.js";
 
 const MIN_PITCH = 0.7; // digit heights between two rules: nearer ones are one double rule
 // In a table, columns are so many digit heights wide (on squared paper they are not), and at most this
@@ -15,14 +15,17 @@ const MIN_FILLED_CELLS = 3;
 // The side of an empty box looks like a 1 that reaches from one rule to the next: so narrow, and so near
 // to both, in its own heights; there must be so many, and more than this share of the digits.
 const WIDEST_SIDE = 0.4, NEAR_RULE = 0.2, MIN_SIDES = 4, MIN_SIDE_SHARE = 0.5;
-// A sudoku: so many square cells each way at least, by this share of the usual one at most wider or
-// narrower; its rules end at the outer ones, or by so many cells beyond or before; its cells are at least
-// so many digit heights wide, and hold a digit each, but for this share of the filled ones.
-const MIN_SQUARES = 4, OFF_SQUARE = 0.2, OFF_FRAME = 0.4, MIN_SQUARE = 1.1, MAX_SHARED_CELLS = 0.15;
-// A grid of so many squares each way is complete where so many of its rules each way are not seen.
-const SUDOKU = 9, MAX_MISSING = 4;
+// A sudoku: so many square cells each way at least, all about as large; its rules end at the outer ones, or
+// by so many cells beyond or before; its cells are at least so many digit heights wide, and hold a digit
+// each, but for this share of the filled ones.
+const MIN_SQUARES = 4, OFF_FRAME = 0.4, MIN_SQUARE = 1.1, MAX_SHARED_CELLS = 0.15;
+// What looks like a 1 is a piece of a rule between columns if it is narrow, so near to the rule and so little
+// beyond its ends, in digit heights, and the rule is so many times as long.
+const ON_RULE = 0.12, BEYOND_RULE = 0.5, MIN_RULE = 2.2;
+// But 1s above each other make a rule of their own: so narrow, in their own heights, and so near to it, in digit
+// heights, they are more than this share of its length.
+const WIDEST_ONE = 0.5, OFF_LINE = 0.2, MAX_ONES = 0.55;
 
-const middleAlong = (axis) => (line) => (line[axis] + line[axis + 2]) / 2;
 const key = (place) => place.join();
 
 // Count the cells with a digit, of which there are so many before the signs.
@@ -39,6 +42,33 @@ export function areSidesOfBoxes({ rows }, boxes) {
     });
     const count = isSide.filter(Boolean).length;
     return isSide.map((each) => each && count >= Math.max(MIN_SIDES, MIN_SIDE_SHARE * boxes.length));
+}
+
+// Leave out rules between columns that are the strokes of 1s above each other.
+export function leaveOutOnes(rules, boxes) {
+    const limit = OFF_LINE * measureDigitHeight(boxes);
+    const ones = boxes.filter((box) => widthOf(box) < WIDEST_ONE * heightOf(box));
+    const columns = rules.columns.filter((rule) => {
+        const across = swapAxes(rule), [top, , bottom] = across;
+        const covered = ones.map((box) => {
+            const [x, y] = middleOf(box);
+            if (Math.abs(interpolate(across, y) - x) >= limit) return 0;
+            return Math.max(Math.min(bottom, box[3]) - Math.max(top, box[1]), 0);
+        });
+        return sum(covered) < MAX_ONES * (bottom - top);
+    });
+    return { ...rules, columns };
+}
+
+// Tell which detections are no digits but pieces of the rules between columns.
+export function arePiecesOfRules({ columns }, boxes) {
+    const digitHeight = measureDigitHeight(boxes), margin = BEYOND_RULE * digitHeight, rules = columns.map(swapAxes);
+    return boxes.map((box) => {
+        const isOn = (rule, y) => Math.abs(interpolate(rule, y) - middleOf(box)[0]) < ON_RULE * digitHeight
+            && rule[0] - margin < y && y < rule[2] + margin;
+        return widthOf(box) < WIDEST_SIDE * heightOf(box)
+            && rules.some((rule) => rule[2] - rule[0] > MIN_RULE * heightOf(box) && isOn(rule, box[1]) && isOn(rule, box[3]));
+    });
 }
 
 // Tell which boxes are in cells between rules in which nothing else is.
@@ -64,6 +94,7 @@ export function findGrid(pageRules, boxes, signBoxes) {
     const digitsInside = boxes.filter((_, index) => inside[index]);
     const numOnRules = digitsInside.filter((box) => isOnRule(rules, box)).length;
     if (digitsInside.length / boxes.length < MIN_DIGITS_INSIDE || numOnRules / digitsInside.length > MAX_ON_RULES) return null;
+    rules = addBetweenRows(rules, digitsInside, digitHeight);
     const places = middles.map((point) => locate(rules, point));
     const filled = places.slice(0, boxes.length).filter((_, index) => inside[index]);
     if (new Set(filled.map(key)).size < MIN_FILLED_CELLS) return null;
@@ -79,26 +110,6 @@ export function findGrid(pageRules, boxes, signBoxes) {
         rules,
         isRuled: true,
     };
-}
-
-// Add rules of a sudoku that are not seen between others; other rules are not changed.
-function completeSudoku(rules) {
-    const rows = fillIn(rules.rows, 1), columns = fillIn(rules.columns, 0);
-    return rows.length === columns.length && rows.length === SUDOKU + 1 ? { rows, columns } : rules;
-}
-
-// Add lines where the next one is about two or more times as far as others are.
-function fillIn(lines, axis) {
-    if (lines.length < SUDOKU + 1 - MAX_MISSING) return lines;
-    const pairs = listPairs(lines), steps = pairs.map(([one, other]) => middleAlong(axis)(other) - middleAlong(axis)(one));
-    const all = sum(steps), pitch = all / Math.max(roundHalfToEven(all / median(steps)), 1);
-    const counts = steps.map((step) => roundHalfToEven(step / pitch));
-    const isOff = (count, index) => count < 1 || Math.abs(steps[index] / count - pitch) > OFF_SQUARE * pitch;
-    if (counts.some(isOff)) return lines;
-    const filled = pairs.flatMap(([one, other], index) => Array.from({ length: counts[index] }, (_, share) => {
-        return one.map((value, at) => value + ((other[at] - value) * share) / counts[index]);
-    }));
-    return [...filled, lines.at(-1)];
 }
 
 // Whether rules are a closed grid of squares of one size, with a digit in each at most.

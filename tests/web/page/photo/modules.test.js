@@ -19,7 +19,7 @@ import { cutOutWithin, findRing, findRingParts, takeOffRing } from "../../../../
 import { findRules } from "../../../../digits/web/page/photo/rules.js";
 import { shrink, toGrey } from "../../../../digits/web/page/photo/shrink.js";
 import { selectSigns } from "../../../../digits/web/page/photo/signs.js";
-import { areInEmptyCells, findGrid } from "../../../../digits/web/page/photo/tables.js";
+import { areInEmptyCells, arePiecesOfRules, findGrid, leaveOutOnes } from "../../../../digits/web/page/photo/tables.js";
 import { BICUBIC, BOX, findOtsuThreshold, resize } from "../../../../digits/web/page/to_mnist.js";
 import { readFixtures } from "../fixtures.js";
 import { describePage, loadPage, makeReaderOf } from "./read_pages.js";
@@ -150,7 +150,9 @@ test("signs are selected, and lines and tables without rules made, as in Python"
 });
 
 test("tables with rules, and sudokus, are found as in Python", options, () => {
-    for (const { rules, boxes, grid, inEmpty } of fixtures.tables) {
+    for (const { rules, boxes, grid, inEmpty, strokes, arePieces, columnsLeft } of fixtures.tables) {
+        assert.deepEqual(arePiecesOfRules(rules, strokes), arePieces);
+        assert.deepEqual(leaveOutOnes(rules, strokes).columns, columnsLeft);
         const found = findGrid(rules, boxes, []);
         assert.deepEqual(areInEmptyCells(rules, boxes.slice(0, 15), boxes.slice(15)), inEmpty);
         assert.deepEqual(found && { places: found.places, shape: found.shape }, grid);
