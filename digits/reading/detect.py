@@ -40,7 +40,8 @@ PAPER_PERCENTILE, INK_PERCENTILE = 80, 2
 MAX_DIGITS = 1000  # the surest are kept
 # A copy of the page is shown to the detector only if digits of its size could be among the others,
 # or if there is more ink outside the digits detected so far than this share of the ink in them.
-MAX_INK_OUTSIDE = 0.1
+# These digits have so high a score: a whole table may look a little like one.
+MAX_INK_OUTSIDE, MIN_WHOLE_SCORE = 0.1, 0.8
 AROUND = 0.15  # of a digit's size: ink that is so near belongs to it
 SURROUNDINGS = 61  # pixels to a side, over which the paper's brightness is averaged
 
@@ -87,7 +88,7 @@ def _has_all_ink(
     """
     probabilities = found.probabilities
     of_digits = probabilities[:, : len(DIGITS)].sum(axis=1) + probabilities[:, TURNED:].sum(axis=1)
-    digits = found[found.scores * of_digits > MIN_SCORE]
+    digits = found[found.scores * of_digits > MIN_WHOLE_SCORE]
     sizes = _measure_sizes(digits)
     if largest_digit > MIN_SIZE * sizes.max(initial=0):
         return False

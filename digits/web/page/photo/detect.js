@@ -35,8 +35,9 @@ const MIN_CONTRAST = 0.3, MIN_SIZE = 0.4;
 const PAPER_QUANTILE = 0.8, INK_QUANTILE = 0.02;
 const MAX_DIGITS = 1000; // the surest are kept
 // A copy of the page is shown to the detector only if digits of its size could be among the others, or
-// if there is more ink outside the digits detected so far than this share of the ink in them.
-const MAX_INK_OUTSIDE = 0.1;
+// if there is more ink outside the digits detected so far than this share of the ink in them. These digits
+// have so high a score: a whole table may look a little like one.
+const MAX_INK_OUTSIDE = 0.1, MIN_WHOLE_SCORE = 0.8;
 const AROUND = 0.15; // of a digit's size: ink that is so near belongs to it
 const SURROUNDINGS = 61; // pixels to a side, over which the paper's brightness is averaged
 
@@ -60,7 +61,7 @@ export async function detect(network, page, pause) {
 function hasAllInk(found, page, { width, height, pixels }, largestDigit) {
     const digits = found.filter(({ score, probabilities }) => {
         const ofSigns = sum(probabilities.slice(NUM_DIGITS, NUM_SYMBOLS));
-        return score * (sum(probabilities) - ofSigns) > MIN_SCORE;
+        return score * (sum(probabilities) - ofSigns) > MIN_WHOLE_SCORE;
     });
     const sizes = digits.map(({ box }) => longerSideOf(box));
     if (largestDigit > MIN_SIZE * Math.max(0, ...sizes)) return false;
