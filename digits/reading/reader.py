@@ -12,7 +12,8 @@ import numpy as np
 from digits.mnist import NUM_CLASSES
 from digits.networks import Classifier, Detections, Detector, load_classifier, load_detector
 from digits.reading import alignment, box_rows, inks, layout, rings, signs, tables, words
-from digits.reading.detect import WIDEST_BESIDE, measure_gaps, select_written
+from digits.reading.deskew import deskew, measure_skew
+from digits.reading.detect import WIDEST_BESIDE, detect, measure_gaps, select_written
 from digits.reading.documents import load_photo
 from digits.reading.enlarge import enlarge
 from digits.reading.lighting import even_out
@@ -45,6 +46,8 @@ MIN_BESIDE_BOXES = 0.5
 # A table without rules is one if it has so many times the filled cells of the table with rules: a
 # single rule, the edge of the paper or a column of 1s, makes a poor table.
 MORE_FILLED = 1.3
+# Pages with fewer digits and signs are not deskewed: those of one line are read as well at a slant.
+MIN_DESKEWED = 8
 TURNS = (0, 90, 180, 270)  # degrees anticlockwise by which a photo may be turned
 
 
@@ -109,13 +112,21 @@ class Reader:
         view, page, found = choose_view(
             enlarged.page, self.detector, None if turn is None else turn // 90
         )
+        found, weak = select_written(page, found)
+        deskewed = deskew(page, measure_skew(page) if len(found) >= MIN_DESKEWED else 0.0)
+        if deskewed.skew:
+            page = deskewed.page
+            found, weak = select_written(page, detect(self.detector, page))
 
         def to_photo(boxes: np.ndarray) -> np.ndarray:
-            return enlarged.to_photo(view.turn_back(boxes, enlarged.page.shape)) + corner
+            upright = view.turn_back(deskewed.turn_back(boxes), enlarged.page.shape)
+            return enlarged.to_photo(upright) + corner
 
-        # Rules may be of another ink than what is read.
-        ruled = page if ink is None else view.apply(enlarge(even_out(part.grey())).page)
-        found, page_rules, rows = _find_structure(ruled, *select_written(page, found))
+        ruled = page
+        if ink is not None:  # rules may be of another ink than what is read
+            viewed = view.apply(enlarge(even_out(part.grey())).page)
+            ruled = deskew(viewed, deskewed.skew).page
+        found, page_rules, rows = _find_structure(ruled, found, weak)
         found = _take_brackets_for_ones(found, rows)
         is_sign, is_doubtful = _tell_signs(found, is_smallest=enlarged.factor > 1)
         boxes, digits = self._recognize(
@@ -146,6 +157,7 @@ class Reader:
             region=area,
             ink=ink,
             has_ink=has_ink,
+            skew=deskewed.skew,
         )
 
     def _recognize(
@@ -257,6 +269,7 @@ def _find_structure(
     boxes, are_strokes = found.boxes[may_be_digits], are_strokes[may_be_digits]
     rows = box_rows.find_box_rows(ruled, page_rules, boxes, are_strokes, digit_height)
     are_sides = tables.are_sides_of_boxes(page_rules, found.boxes)
+    are_sides |= tables.are_pieces_of_rules(page_rules, found.boxes)
     are_sides[may_be_digits] |= box_rows.are_sides(rows, boxes, are_strokes)
     return found[~are_sides], page_rules, rows
 
@@ -269,7 +282,6 @@ def _take_brackets_for_ones(found: Detections, rows: list[box_rows.BoxRow]) -> D
     probabilities = found.probabilities - of_brackets
     probabilities[:, SYMBOLS.index("1")] += of_brackets.sum(axis=1)
     return Detections(found.boxes, found.scores, probabilities)
-    are_sides |= tables.are_pieces_of_rules(page_rules, found.boxes)
 
 
 def _tell_signs(found: Detections, is_smallest: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -246,6 +246,8 @@ class Page:
         region: the part of the photo that was read, None for all of it.
         ink: the only ink that was read, "red", "blue" or "dark"; None for any.
         has_ink: whether there is such ink where it was read.
+        skew: degrees anticlockwise by which the upright page was rotated so that its rules are
+            level; 0 if it was not.
     """
 
     photo_name: str
@@ -259,6 +261,7 @@ class Page:
     region: Box | None = None
     ink: str | None = None
     has_ink: bool = True
+    skew: float = 0.0
 
     @property
     def title(self) -> str:
@@ -307,6 +310,9 @@ class Page:
         if self.turned:
             direction = "" if self.turned == 180 else " anticlockwise"
             notes.append(f"read turned by {self.turned}°{direction}")
+        if self.skew:
+            direction = "anticlockwise" if self.skew > 0 else "clockwise"
+            notes.append(f"straightened by {abs(self.skew):.0f}° {direction}")
         if self.is_inverted:
             notes.append("light ink on dark paper")
         return ", ".join(notes)
@@ -327,19 +333,21 @@ class Page:
 
         Returns:
             dict of `file`, the photo's name, `page` (its number in the file), `turned` (degrees
-            anticlockwise), `inverted` (whether ink is lighter than paper), `region` (the box that
-            was read, None for the whole photo), `ink` (the only one that was read, None for any)
-            and `lines`: dicts of `text`, `numbers` (`text`, `value`, `is_sure` and `box` each),
-            `digits` (`label`, `probability`, `is_sure` and `box`) and `signs` (`text`,
-            `probability`, `is_sure` and `box`). A box is [left, top, right, bottom] in pixels of
-            the file, of a PDF file in points (1/72 inch). Where there is a table, also `table`, the
-            texts of its cells by row and column, and of each number `row` and `column`, counted
-            from 1; None beside the table.
+            anticlockwise), `skew` (degrees anticlockwise by which it was then rotated so that its
+            rules are level, 0 for most photos), `inverted` (whether ink is lighter than paper),
+            `region` (the box that was read, None for the whole photo), `ink` (the only one that was
+            read, None for any) and `lines`: dicts of `text`, `numbers` (`text`, `value`, `is_sure`
+            and `box` each), `digits` (`label`, `probability`, `is_sure` and `box`) and `signs`
+            (`text`, `probability`, `is_sure` and `box`). A box is [left, top, right, bottom] in
+            pixels of the file, of a PDF file in points (1/72 inch). Where there is a table, also
+            `table`, the texts of its cells by row and column, and of each number `row` and
+            `column`, counted from 1; None beside the table.
         """
         exported: dict[str, Any] = {
             "file": self.photo_name,
             "page": self.page_number,
             "turned": self.turned,
+            "skew": self.skew,
             "inverted": self.is_inverted,
             "region": self._to_file_pixels(self.region) if self.region else None,
             "ink": self.ink,

@@ -34,7 +34,7 @@ PHOTO_MODULES = (
     "network.js", "ink.js", "to_mnist.js", "photo/lists.js", "photo/boxes.js", "photo/filters.js",
     "photo/shrink.js", "photo/convolution.js", "photo/networks.js", "photo/enlarge.js",
     "photo/cut_out.js", "photo/detect.js", "photo/orientation.js", "photo/lighting.js",
-    "photo/layout.js", "photo/signs.js", "photo/rules.js", "photo/rings.js",
+    "photo/deskew.js", "photo/layout.js", "photo/signs.js", "photo/rules.js", "photo/rings.js",
     "photo/unseen_rules.js", "photo/tables.js", "photo/box_rows.js", "photo/alignment.js",
     "photo/words.js", "photo/results.js", "photo/reader.js", "photo/background.js",
     "photo/header.js", "photo/decode.js", "photo/marks.js", "photo/app.js",

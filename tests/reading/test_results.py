@@ -35,9 +35,9 @@ def make_line(text):
     )
 
 
-def make_page(*lines, scale=1.0, name="a.png", turns=0, is_inverted=False):
+def make_page(*lines, scale=1.0, name="a.png", turns=0, is_inverted=False, skew=0.0):
     lines = tuple(Line(tuple(numbers)) for numbers in lines)
-    return Page(name, scale, lines, turns, is_inverted)
+    return Page(name, scale, lines, turns, is_inverted, skew=skew)
 
 
 def test_a_number_sums_up_its_digits():
@@ -140,20 +140,23 @@ def test_a_line_has_its_numbers_digits_and_signs_from_left_to_right():
 
 
 @pytest.mark.parametrize(
-    ("turns", "is_inverted", "note"),
+    ("turns", "is_inverted", "skew", "note"),
     [
-        (0, False, ""),
-        (1, False, "read turned by 90° anticlockwise"),
-        (2, False, "read turned by 180°"),
-        (3, True, "read turned by 270° anticlockwise, light ink on dark paper"),
-        (0, True, "light ink on dark paper"),
+        (0, False, 0.0, ""),
+        (1, False, 0.0, "read turned by 90° anticlockwise"),
+        (2, False, 0.0, "read turned by 180°"),
+        (3, True, 0.0, "read turned by 270° anticlockwise, light ink on dark paper"),
+        (0, True, 0.0, "light ink on dark paper"),
+        (0, False, 6.75, "straightened by 7° anticlockwise"),
+        (2, False, -12.0, "read turned by 180°, straightened by 12° clockwise"),
     ],
 )
-def test_what_was_done_to_a_photo_is_said(turns, is_inverted, note):
-    page = make_page(turns=turns, is_inverted=is_inverted)
+def test_what_was_done_to_a_photo_is_said(turns, is_inverted, skew, note):
+    page = make_page(turns=turns, is_inverted=is_inverted, skew=skew)
     assert page.note == note
     exported = page.to_dict()
-    assert (exported["turned"], exported["inverted"]) == (90 * turns, is_inverted)
+    assert exported["turned"] == 90 * turns
+    assert (exported["inverted"], exported["skew"]) == (is_inverted, skew)
 
 
 @pytest.mark.parametrize(
@@ -213,6 +216,7 @@ def test_exported_boxes_are_in_pixels_of_the_file():
         "file": "a.png",
         "page": 1,
         "turned": 0,
+        "skew": 0.0,
         "inverted": False,
         "region": None,
         "ink": None,

@@ -20,6 +20,7 @@ from digits.networks.keras_engine import KerasEngine
 from digits.networks.storage import RELEASED_MODELS
 from digits.reading import Reader, alignment, box_rows, layout, rings, signs, tables
 from digits.reading.box_rows import BoxRow
+from digits.reading.deskew import deskew, measure_skew
 from digits.reading.enlarge import enlarge
 from digits.reading.lighting import even_out
 from digits.reading.photos import Photo, _shrink
@@ -31,6 +32,7 @@ from digits.training.synthetic.strokes import trace_digits
 from digits.transforms import to_mnist
 from digits.web import build_page
 from tests.conftest import ROOT
+from tests.reading.test_deskew import draw_table
 from tests.reading.test_rings import draw_ring, write
 from tests.web.conftest import NODE, PAGES, run_node_tests
 
@@ -237,27 +239,44 @@ def list_tables(rng):
         starts = np.full(len(places), places.min())
         rows = np.stack([starts, places, ends, places + rng.normal(0, 1, len(places))], axis=1)
         columns = np.stack([places, starts, places, ends], axis=1)
-        middles = (
-            (rng.integers(0, count - 1, (30, 2)) + 0.5) * side + 20 + rng.normal(0, 4, (30, 2))
         if number % 5 == 1:  # rows of numbers between which no rule is seen
             rows = rows[:: len(rows) - 1]
+        middles = (
+            (rng.integers(0, count - 1, (30, 2)) + 0.5) * side + 20 + rng.normal(0, 4, (30, 2))
         )
         half = np.array([6, 12])
         boxes = np.concatenate([middles - half, middles + half], axis=1)
         rules = Rules(rows, columns)
         grid = tables.find_grid(rules, boxes, np.zeros((0, 4)))
-        yield {
-            "inEmpty": tables.are_in_empty_cells(rules, boxes[:15], boxes[15:]).tolist(),
         # Narrow boxes on rules between columns, and some beside them.
         x = rng.choice(places, 20) + rng.normal(0, 2, 20)
         starts = np.stack([x - 2, rng.uniform(0, places.max(), 20)], axis=1)
         strokes = np.concatenate([starts, starts + np.array([4, 24])], axis=1)
-            "rules": {"rows": rows.tolist(), "columns": columns.tolist()},
+        yield {
             "strokes": strokes.tolist(),
             "arePieces": tables.are_pieces_of_rules(rules, strokes).tolist(),
             "columnsLeft": tables.leave_out_ones(rules, strokes).columns.tolist(),
+            "inEmpty": tables.are_in_empty_cells(rules, boxes[:15], boxes[15:]).tolist(),
+            "rules": {"rows": rows.tolist(), "columns": columns.tolist()},
             "boxes": boxes.tolist(),
             "grid": None if grid is None else describe_grid(grid),
+        }
+
+
+def list_tilted(folder):
+    """Pages with a tilted table, their skew, and what Python makes of one."""
+    for number, degrees in enumerate([-11, 1, 6.5]):
+        pixels = np.clip(255 * draw_table(degrees), 0, 255).round().astype(np.uint8)
+        page = pixels.astype(np.float32) / 255
+        skew = measure_skew(page)
+        deskewed = deskew(page, skew)
+        boxes = np.array([[30, 40, 50, 70], [200, 10, 215, 25]], float)
+        yield write_page(pixels, folder / f"tilted{number}.raw") | {
+            "skew": skew,
+            "shape": deskewed.page.shape,
+            "pixels": deskewed.page[::40, ::40].tolist(),
+            "boxes": boxes.tolist(),
+            "turnedBack": deskewed.turn_back(boxes).tolist(),
         }
 
 
@@ -333,6 +352,7 @@ def fixtures(page, reader, tmp_path_factory):
         "layouts": list(list_layouts(rng)),
         "tables": list(list_tables(rng)),
         "boxRows": list(list_box_rows(rng)),
+        "tilted": list(list_tilted(folder)),
         "values": [[text, str(parse_value(text))] for text in VALUES],
         "columns": COLUMNS,
         "pages": [
@@ -344,6 +364,9 @@ def fixtures(page, reader, tmp_path_factory):
     assert any(each["grid"] for each in content["layouts"])
     assert any(each["grid"] for each in content["tables"])
     assert any(any(each["inEmpty"]) for each in content["tables"])
+    assert any(any(each["arePieces"]) for each in content["tables"])
+    assert any(each["columnsLeft"] != each["rules"]["columns"] for each in content["tables"])
+    assert {each["skew"] == 0 for each in content["tilted"]} == {True, False}
     assert any(any(each["areSides"]) for each in content["boxRows"])
     assert {each["within"] is None for each in content["circled"]} == {True, False}
     assert all(each["ring"] and any(each["isPart"]) for each in content["rings"])
@@ -352,7 +375,6 @@ def fixtures(page, reader, tmp_path_factory):
     return path
 
 
-        "tilted": list(list_tilted(folder)),
 def describe_reading(page):
     rows = [
         ["" if value is None else str(value) for value in row.values()] for row in page.to_rows()

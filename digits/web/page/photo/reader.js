@@ -4,7 +4,8 @@ import { findAligned } from "./alignment.js";
 import { areSidesOfRows, areStacked, findBoxRows, getBox, isOnSideOfRows, locateInRows } from "./box_rows.js";
 import { measureDigitHeight } from "./boxes.js";
 import { cutOut } from "./cut_out.js";
-import { labelOf, measureGapBeside, NUM_DIGITS, NUM_SYMBOLS, selectWritten, WIDEST_BESIDE_DIGIT } from "./detect.js";
+import { deskew, measureSkew } from "./deskew.js";
+import { detect, labelOf, measureGapBeside, NUM_DIGITS, NUM_SYMBOLS, selectWritten, WIDEST_BESIDE_DIGIT } from "./detect.js";
 import { enlarge } from "./enlarge.js";
 import { makeLines, measureSlope } from "./layout.js";
 import { evenOut } from "./lighting.js";
@@ -32,18 +33,24 @@ const SIGN_SHARE = 0.5, DOUBTFUL_SHARES = [0.25, 0.75];
 const MIN_BESIDE_BOXES = 0.5; // share of the digits in no boxes for a digit each, for there to be a table
 // A table without rules is one if it has so many times the filled cells of the table with rules.
 const MORE_FILLED = 1.3;
+// Pages with fewer digits and signs are not deskewed: those of one line are read as well at a slant.
+const MIN_DESKEWED = 8;
 
 // Make a reader of `data`: {detector, classifier, widths}, and of an engine for convolutions. `pause` is
 // awaited between parts of the work, with words that say what is being done.
 export function makeReader(engine, { detector, classifier, widths }, pause = () => {}) {
     const network = { engine, layers: makeLayers(detector) }, classify = makeClassifier(engine, classifier);
 
-    // Read a grey page, {width, height, pixels}: {lines, table, turns, isInverted}. `turns` are the quarter
-    // turns anticlockwise after which it is upright, null to find out.
+    // Read a grey page, {width, height, pixels}: {lines, table, turns, isInverted, skew}. `turns` are the
+    // quarter turns anticlockwise after which it is upright, null to find out; `skew` the degrees anticlockwise by
+    // which it was then rotated so that its rules are level.
     return async (grey, turns = null) => {
         const enlarged = enlarge(evenOut(grey));
-        const { view, page, found: detected } = await chooseView(network, enlarged.page, turns, () => pause("Looking for digits"));
-        const { written, weak } = selectWritten(page, detected);
+        const pauseToDetect = () => pause("Looking for digits");
+        const { view, page: viewed, found: detected } = await chooseView(network, enlarged.page, turns, pauseToDetect);
+        let { written, weak } = selectWritten(viewed, detected);
+        const deskewed = deskew(viewed, written.length >= MIN_DESKEWED ? measureSkew(viewed) : 0), { page } = deskewed;
+        if (deskewed.skew) ({ written, weak } = selectWritten(page, await detect(network, page, pauseToDetect)));
         let found = takeSymbols(written), pageRules = NO_RULES, rows = [];
         if (found.length) {
             await pause("Looking for tables");
@@ -62,7 +69,7 @@ export function makeReader(engine, { detector, classifier, widths }, pause = () 
             const sides = new Set(candidates.filter((_, index) => areOfRows[index]));
             found = found.filter((detection, index) => !areSides[index] && !arePieces[index] && !sides.has(detection));
         }
-        const toPhoto = (boxes) => enlarged.toPhoto(turnBack(boxes, view.turns, enlarged.page));
+        const toPhoto = (boxes) => enlarged.toPhoto(turnBack(deskewed.turnBack(boxes), view.turns, enlarged.page));
         const named = nameDetections(found, rows, enlarged.isEnlarged);
         let digits = [];
         const detectedDigits = named.filter(({ isSign }) => !isSign);
@@ -114,7 +121,7 @@ export function makeReader(engine, { detector, classifier, widths }, pause = () 
         const made = lines.map((line) => line.map((part) => makePart(part, symbols, inBoxes, makeGap)));
         const firsts = lines.flat().map(([index]) => index);
         const table = grid && makeTable(grid, made.flat(), firsts, toPhoto);
-        return { lines: made, table, turns: view.turns, isInverted: view.isInverted };
+        return { lines: made, table, turns: view.turns, isInverted: view.isInverted, skew: deskewed.skew };
     };
 }
 

@@ -4,6 +4,7 @@
 // a form between others, {kind: "gap", text, box}.
 
 import { surround } from "./boxes.js";
+import { roundHalfToEven } from "../to_mnist.js";
 
 // Columns of the table of numbers that `listRows` makes.
 export const COLUMNS = [
@@ -51,9 +52,10 @@ export function formatCounts({ lines, table }) {
 }
 
 // What was done to the photo for reading, in words; "" for nothing.
-export function formatNote({ turns, isInverted }) {
+export function formatNote({ turns, isInverted, skew }) {
     const notes = [];
     if (turns) notes.push(`read turned by ${90 * turns}°${turns === 2 ? "" : " anticlockwise"}`);
+    if (skew) notes.push(`straightened by ${roundHalfToEven(Math.abs(skew))}° ${skew > 0 ? "anticlockwise" : "clockwise"}`);
     if (isInverted) notes.push("light ink on dark paper");
     return notes.join(", ");
 }

@@ -6,6 +6,7 @@ import { findAligned } from "../../../../digits/web/page/photo/alignment.js";
 import { areSidesOfRows, isOnSideOfRows } from "../../../../digits/web/page/photo/box_rows.js";
 import { computeConvolution, makeEngine, makeLayer, plainEngine } from "../../../../digits/web/page/photo/convolution.js";
 import { cutOut } from "../../../../digits/web/page/photo/cut_out.js";
+import { deskew, measureSkew } from "../../../../digits/web/page/photo/deskew.js";
 import { enlarge } from "../../../../digits/web/page/photo/enlarge.js";
 import {
     blurUniformly, dilate, filterByRank, filterColumns, filterRows, labelParts, makeGaussian, makeMaximum, makeUniform,
@@ -156,6 +157,18 @@ test("tables with rules, and sudokus, are found as in Python", options, () => {
         const found = findGrid(rules, boxes, []);
         assert.deepEqual(areInEmptyCells(rules, boxes.slice(0, 15), boxes.slice(15)), inEmpty);
         assert.deepEqual(found && { places: found.places, shape: found.shape }, grid);
+    }
+});
+
+test("tilted pages are deskewed as in Python", options, () => {
+    for (const { skew, shape, pixels, boxes, turnedBack, ...file } of fixtures.tilted) {
+        const page = loadPage(file);
+        assert.equal(measureSkew(page), skew);
+        const deskewed = deskew(page, skew), { width, height } = deskewed.page;
+        assert.deepEqual([height, width], shape);
+        const sampled = pixels.map((row, y) => row.map((_, x) => deskewed.page.pixels[40 * y * width + 40 * x]));
+        assertClose(sampled.flat(), pixels.flat(), 1e-6);
+        assertClose(deskewed.turnBack(boxes).flat(), turnedBack.flat(), 1e-9);
     }
 });
 
