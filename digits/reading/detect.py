@@ -15,6 +15,10 @@ from digits.transforms import to_mnist
 
 # Pixels of a page at its largest scale, with the detector's padding: 60 lines of digits.
 MAX_PIXELS = 1_000_000
+# Scale of the enlarged copy of a page that is so small that this has no more pixels, and mean
+# confidence of the digits detected there, at least: of small letters it is 0.4 to 0.8, of digits of
+# 6 to 12 pixels 0.8 to 0.95.
+ENLARGED, MIN_SMALL_CONFIDENCE = 2.0, 0.8
 MIN_CELL_SCORE = 0.35  # of a cell of the page, that it lies in a digit or a sign
 # Overlaps of boxes as intersection over union: above the first they are fused, above the second
 # the one with the lower score is removed; and so it is if more of either lies in the other than the
@@ -66,13 +70,45 @@ def detect(detector: Detector, page: np.ndarray, largest_digit: float = math.inf
     for scale in reversed(_list_scales(page.shape, largest_digit)):
         if _has_all_ink(fuse(found), page, resized, LARGEST / scale):
             break
-        height, width = (max(1, round(side * scale)) for side in page.shape)
-        method = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
-        resized = np.asarray(Image.fromarray(page).resize((width, height), method))
-        here = detector.detect(resized, MIN_CELL_SCORE)
-        here = Detections(here.boxes / scale, here.scores, here.probabilities)
-        found = Detections.concatenate([here, found])
+        resized = _resize(page, scale)
+        found = Detections.concatenate([_detect_at_scale(detector, resized, scale), found])
     return fuse(found)
+
+
+def add_small(detector: Detector, page: np.ndarray, found: Detections) -> Detections:
+    """Add digits that are too small to be detected, if a page is small: those on an enlarged copy.
+
+    Small letters look like digits too, so these are added only if most of them are clear.
+
+    Args:
+        detector: detects digits of `SMALLEST` to `LARGEST` pixels, and signs beside them.
+        page: float32 array of shape (height, width), 0 black to 1 white, dark ink on light paper.
+        found: what was detected on it at its own size.
+
+    Returns:
+        The detections, after non-maximum suppression with box fusion, the surest first.
+    """
+    is_small = _find_largest_scale(page.shape) >= ENLARGED
+    if not is_small or _has_all_ink(found, page, page, LARGEST / ENLARGED):
+        return found
+    here = fuse(_detect_at_scale(detector, _resize(page, ENLARGED), ENLARGED))
+    digits = here[(here.labels < len(DIGITS)) & (here.scores > MIN_SCORE)]
+    confidences = digits.scores * digits.probabilities.max(axis=1, initial=0)
+    if not len(digits) or confidences.mean() < MIN_SMALL_CONFIDENCE:
+        return found
+    return fuse(Detections.concatenate([here, found]))
+
+
+def _detect_at_scale(detector: Detector, resized: np.ndarray, scale: float) -> Detections:
+    """Detect what is on a resized copy of a page; boxes in pixels of the page."""
+    here = detector.detect(resized, MIN_CELL_SCORE)
+    return Detections(here.boxes / scale, here.scores, here.probabilities)
+
+
+def _resize(page: np.ndarray, scale: float) -> np.ndarray:
+    height, width = (max(1, round(side * scale)) for side in page.shape)
+    method = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
+    return np.asarray(Image.fromarray(page).resize((width, height), method))
 
 
 def _has_all_ink(
@@ -255,11 +291,15 @@ def _list_scales(shape: tuple[int, ...], largest_digit: float) -> list[float]:
     last is the first at which the largest digit is not too large, or at which another half would
     leave the whole page smaller than any digit.
     """
-    (height, width), border = shape, 2 * PADDING
-    # (scale height + border) (scale width + border) = MAX_PIXELS, solved for the scale.
-    half = border * (height + width) / (2 * height * width)
-    scale = np.sqrt(half**2 + (MAX_PIXELS - border**2) / (height * width)) - half
-    scales = [min(1.0, float(scale))]
+    scales = [min(1.0, _find_largest_scale(shape))]
     while max(shape) * scales[-1] / 2 >= SMALLEST and largest_digit * scales[-1] > LARGEST:
         scales.append(scales[-1] / 2)
     return scales
+
+
+def _find_largest_scale(shape: tuple[int, ...]) -> float:
+    """Find the scale at which a page has `MAX_PIXELS` with its padding."""
+    (height, width), border = shape, 2 * PADDING
+    # (scale height + border) (scale width + border) = MAX_PIXELS, solved for the scale.
+    half = border * (height + width) / (2 * height * width)
+    return float(np.sqrt(half**2 + (MAX_PIXELS - border**2) / (height * width)) - half)

@@ -13,7 +13,13 @@ from digits.mnist import NUM_CLASSES
 from digits.networks import Classifier, Detections, Detector, load_classifier, load_detector
 from digits.reading import alignment, box_rows, inks, layout, rings, signs, tables, words
 from digits.reading.deskew import deskew, measure_skew
-from digits.reading.detect import WIDEST_BESIDE, detect, measure_gaps, select_written
+from digits.reading.detect import (
+    WIDEST_BESIDE,
+    add_small,
+    detect,
+    measure_gaps,
+    select_written,
+)
 from digits.reading.documents import load_photo
 from digits.reading.enlarge import enlarge
 from digits.reading.lighting import even_out
@@ -112,11 +118,12 @@ class Reader:
         view, page, found = choose_view(
             enlarged.page, self.detector, None if turn is None else turn // 90
         )
-        found, weak = select_written(page, found)
+        found, weak = select_written(page, add_small(self.detector, page, found))
         deskewed = deskew(page, measure_skew(page) if len(found) >= MIN_DESKEWED else 0.0)
         if deskewed.skew:
             page = deskewed.page
-            found, weak = select_written(page, detect(self.detector, page))
+            found = add_small(self.detector, page, detect(self.detector, page))
+            found, weak = select_written(page, found)
 
         def to_photo(boxes: np.ndarray) -> np.ndarray:
             upright = view.turn_back(deskewed.turn_back(boxes), enlarged.page.shape)

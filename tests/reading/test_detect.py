@@ -246,3 +246,58 @@ def test_what_may_be_a_digit_or_a_turned_one_is_doubtful():
     found = make_detections([[10, 10, 30, 50]], [0.99], [1])
     found.probabilities[0, [1, TURNED]] = 0.6, 0.4
     assert len(detect.select_written(page, found)[0]) == 0
+
+
+class Unsure(Oracle):
+    """An oracle whose detections have so high a score."""
+
+    def __init__(self, *truth, score):
+        super().__init__(*truth)
+        self.score = score
+
+    def detect(self, page, min_score):
+        found = super().detect(page, min_score)
+        return Detections(found.boxes, found.scores * self.score, found.probabilities)
+
+
+@pytest.mark.parametrize(
+    ("shape", "height", "score", "is_added"),
+    [
+        ((200, 300), 7, 1.0, True),
+        ((200, 300), 7, 0.78, False),  # small letters
+        ((200, 300), 5, 1.0, False),
+        ((600, 900), 7, 1.0, False),  # a copy twice as large would take too long
+    ],
+)
+def test_small_digits_of_small_pages_are_added_if_they_are_clear(shape, height, score, is_added):
+    boxes = [[50 + 20 * n, 60, 50 + 20 * n + height / 2, 60 + height] for n in range(6)]
+    page = np.ones(shape, np.float32)
+    for left, top, right, bottom in np.array(boxes).astype(int):
+        page[top : bottom + 1, left : right + 1] = 0.2
+    detector = Unsure(boxes, range(6), shape, score=score)
+    nothing = detect.detect(detector, page)
+    assert len(nothing) == 0
+    added = detect.add_small(detector, page, nothing)
+    assert len(added) == 6 * is_added
+    if is_added:
+        assert added.boxes[np.argsort(added.boxes[:, 0])] == pytest.approx(np.array(boxes), abs=0.5)
+
+
+def test_no_small_digits_are_looked_for_beside_large_ones_that_have_all_the_ink():
+    page = np.ones((200, 300), np.float32)
+    page[40:160, 100:160] = 0.2
+    detector = Oracle([[100, 40, 160, 160]], [8], page.shape)
+    found = detect.detect(detector, page)
+    detector.scales.clear()
+    assert detect.add_small(detector, page, found) is found
+    assert not detector.scales
+
+
+@pytest.mark.parametrize(("score", "num_copies"), [(0.75, 3), (0.9, 1)])
+def test_an_unclear_digit_that_has_all_the_ink_hides_nothing(score, num_copies):
+    page = np.ones((480, 640), np.float32)
+    page[90:310, 190:410] = 0.2
+    detector = Unsure([[200, 100, 400, 300]], [2], page.shape, score=score)
+    detect.detect(detector, page)
+    assert sum(scale > 0.2 for scale in detector.scales) >= num_copies
+    assert (max(detector.scales) == 1) == (num_copies == 3)

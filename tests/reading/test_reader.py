@@ -110,6 +110,9 @@ def make_detections(*symbols):
     return Detections(boxes.reshape(-1, 4), np.full(len(symbols), 0.99), probabilities)
 
 
+BLIND = types.SimpleNamespace(detect=lambda page, min_score: make_detections())  # a detector
+
+
 @pytest.fixture
 def read_detections(monkeypatch):
     """Read a page of 60x200 pixels on which symbols are detected; digits are taken for 1s."""
@@ -132,7 +135,7 @@ def read_detections(monkeypatch):
         monkeypatch.setattr(reader, "choose_view", choose_view)
         monkeypatch.setattr(reader, "select_written", lambda page, found: (found, found[:0]))
         photo = np.full((60, 200, 3), 255, np.uint8)
-        return Reader(object(), engine).read(photo, **options), chosen[0]
+        return Reader(BLIND, engine).read(photo, **options), chosen[0]
 
     return read
 
@@ -234,7 +237,7 @@ def test_a_weak_detection_is_a_digit_that_is_not_sure_in_an_empty_cell(monkeypat
     engine = types.SimpleNamespace(
         probabilities=lambda images: np.tile(np.eye(10)[1] * 0.98 + 0.002, (len(images), 1))
     )
-    read = Reader(object(), engine).read(np.full((*page.shape, 3), 255, np.uint8))
+    read = Reader(BLIND, engine).read(np.full((*page.shape, 3), 255, np.uint8))
     assert len(read.digits) == 8 + with_rules
     if with_rules:
         cells = read.table.cells[1]
@@ -419,3 +422,14 @@ def test_a_page_full_of_noise_needs_little_memory(tmp_path):
     command += [tmp_path / "noise.png", tmp_path / "thread.png"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert int(result.stdout) < 500_000
+
+
+def test_a_small_picture_of_a_table_is_read(released):
+    sheet = Image.open(ROOT / "examples" / "sheet.jpg")
+    large = released.read(np.asarray(sheet))
+    small = released.read(np.asarray(sheet.resize((225, 160), Image.Resampling.BOX)))
+    heights = [digit.box[3] - digit.box[1] for digit in small.digits]
+    assert np.median(heights) < 11
+    true, found = (np.array(page.to_dict()["table"]) for page in (large, small))
+    assert found.shape == true.shape
+    assert (found == true).mean() > 0.9

@@ -310,6 +310,9 @@ def fixtures(page, reader, tmp_path_factory):
         np.arange(3, 25), np.arange(23, 1, -1)
     ] = 20
     smallest = [stroke, *(255 - data.load_test()[0][:5])]
+    # A small picture of a table, with digits of 10 pixels, which is tilted.
+    sheet = Image.open(ROOT / "examples" / "sheet.jpg").convert("L").resize((270, 192))
+    smallest.append(np.asarray(sheet.rotate(6, Image.Resampling.BICUBIC, fillcolor=200)))
     first = pages[0][:136, :144] / np.float32(255)
     small = pages[1][:20, :44] / np.float32(255)
     shaded = np.tile(pages[2], (2, 2)) / np.float32(255)

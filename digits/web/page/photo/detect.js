@@ -3,7 +3,7 @@
 
 import { areaOf, heightOf, longerSideOf, measureSharedArea } from "./boxes.js";
 import { cutRegion } from "./cut_out.js";
-import { argmax, argsort, quantileOfSorted, sortNumbers, sum } from "./lists.js";
+import { argmax, argsort, mean, quantileOfSorted, sortNumbers, sum } from "./lists.js";
 import { blurUniformly, NEAREST } from "./filters.js";
 import { computeCells } from "./networks.js";
 import { clamp } from "../ink.js";
@@ -16,6 +16,9 @@ const BACKGROUND = NUM_DETECTED; // class of cells that are in none
 const CELL = 4, DETECTOR_STRIDE = 8, AROUND_PAGE = 24; // pixels
 const TYPICAL = 24, SMALLEST = 11, LARGEST = 44; // pixels, of digits
 const MAX_DETECTED_PIXELS = 1_000_000; // of a page at its largest scale
+// Scale of the enlarged copy of a page that is so small that this has no more pixels, and mean confidence of the
+// digits detected there, at least.
+const ENLARGED_SCALE = 2, MIN_SMALL_CONFIDENCE = 0.8;
 const MIN_CELL_SCORE = 0.35; // of a cell of the page, that it lies in a digit or a sign
 // Overlaps of boxes: above the first they are fused, above the second the one with the lower score is
 // removed; and so it is if more of either lies in the other than the third, as a share of its area.
@@ -48,12 +51,26 @@ export async function detect(network, page, pause) {
     let found = [], resized = page;
     for (const scale of listScales(page).reverse()) {
         if (hasAllInk(fuse(found), page, resized, LARGEST / scale)) break;
-        const [width, height] = [page.width, page.height].map((side) => Math.max(1, roundHalfToEven(side * scale)));
-        resized = resize(page, width, height, scale < 1 ? BOX : BICUBIC);
-        const here = await detectAtScale(network, resized, pause);
-        found = [...here.map((each) => ({ ...each, box: each.box.map((edge) => edge / scale) })), ...found];
+        resized = resizeBy(page, scale);
+        found = [...(await detectAtScale(network, resized, scale, pause)), ...found];
     }
     return fuse(found);
+}
+
+// Add digits that are too small to be detected, if a page is small: those on an enlarged copy. Small letters look
+// like digits too, so these are added only if most of them are clear.
+export async function addSmall(network, page, found, pause) {
+    const isSmall = findLargestScale(page) >= ENLARGED_SCALE;
+    if (!isSmall || hasAllInk(found, page, page, LARGEST / ENLARGED_SCALE)) return found;
+    const here = fuse(await detectAtScale(network, resizeBy(page, ENLARGED_SCALE), ENLARGED_SCALE, pause));
+    const confidences = here.filter((detection) => labelOf(detection) < NUM_DIGITS && detection.score > MIN_SCORE)
+        .map(({ score, probabilities }) => score * Math.max(...probabilities));
+    return confidences.length && mean(confidences) >= MIN_SMALL_CONFIDENCE ? fuse([...here, ...found]) : found;
+}
+
+function resizeBy(page, scale) {
+    const [width, height] = [page.width, page.height].map((side) => Math.max(1, roundHalfToEven(side * scale)));
+    return resize(page, width, height, scale < 1 ? BOX : BICUBIC);
 }
 
 // Whether the digits detected on a page have nearly all of its ink, and digits of that size would be
@@ -80,15 +97,20 @@ function hasAllInk(found, page, { width, height, pixels }, largestDigit) {
     return sum(outside) <= MAX_INK_OUTSIDE * (sum(ink) - sum(outside));
 }
 
-function listScales({ width, height }) {
-    const border = 2 * AROUND_PAGE, half = (border * (height + width)) / (2 * height * width);
-    const scale = Math.sqrt(half ** 2 + (MAX_DETECTED_PIXELS - border ** 2) / (height * width)) - half;
-    const scales = [Math.min(1, scale)];
-    while ((Math.max(width, height) * scales.at(-1)) / 2 >= SMALLEST) scales.push(scales.at(-1) / 2);
+function listScales(page) {
+    const scales = [Math.min(1, findLargestScale(page))];
+    while ((Math.max(page.width, page.height) * scales.at(-1)) / 2 >= SMALLEST) scales.push(scales.at(-1) / 2);
     return scales;
 }
 
-async function detectAtScale({ engine, layers }, page, pause) {
+// The scale at which a page has as many pixels as the detector is shown at most.
+function findLargestScale({ width, height }) {
+    const border = 2 * AROUND_PAGE, half = (border * (height + width)) / (2 * height * width);
+    return Math.sqrt(half ** 2 + (MAX_DETECTED_PIXELS - border ** 2) / (height * width)) - half;
+}
+
+// Detect what is on a copy of a page that was resized by that scale; boxes in pixels of the page.
+async function detectAtScale({ engine, layers }, page, scale, pause) {
     const cells = await computeCells(engine, layers, surroundPage(page), pause), found = [];
     for (let row = 0; row < cells.height; row++) {
         for (let column = 0; column < cells.width; column++) {
@@ -98,7 +120,7 @@ async function detectAtScale({ engine, layers }, page, pause) {
             if (!detection) continue;
             const [left, top, right, bottom] = detection.box, x = (left + right) / 2, y = (top + bottom) / 2;
             // Strokes that the page's edge cuts off look like 1s in its surroundings.
-            if (x >= 0 && x <= page.width && y >= 0 && y <= page.height) found.push(detection);
+            if (x >= 0 && x <= page.width && y >= 0 && y <= page.height) found.push({ ...detection, box: detection.box.map((edge) => edge / scale) });
         }
     }
     return found;

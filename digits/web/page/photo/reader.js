@@ -5,7 +5,7 @@ import { areSidesOfRows, areStacked, findBoxRows, getBox, isOnSideOfRows, locate
 import { measureDigitHeight } from "./boxes.js";
 import { cutOut } from "./cut_out.js";
 import { deskew, measureSkew } from "./deskew.js";
-import { detect, labelOf, measureGapBeside, NUM_DIGITS, NUM_SYMBOLS, selectWritten, WIDEST_BESIDE_DIGIT } from "./detect.js";
+import { addSmall, detect, labelOf, measureGapBeside, NUM_DIGITS, NUM_SYMBOLS, selectWritten, WIDEST_BESIDE_DIGIT } from "./detect.js";
 import { enlarge } from "./enlarge.js";
 import { makeLines, measureSlope } from "./layout.js";
 import { evenOut } from "./lighting.js";
@@ -48,9 +48,12 @@ export function makeReader(engine, { detector, classifier, widths }, pause = () 
         const enlarged = enlarge(evenOut(grey));
         const pauseToDetect = () => pause("Looking for digits");
         const { view, page: viewed, found: detected } = await chooseView(network, enlarged.page, turns, pauseToDetect);
-        let { written, weak } = selectWritten(viewed, detected);
+        let { written, weak } = selectWritten(viewed, await addSmall(network, viewed, detected, pauseToDetect));
         const deskewed = deskew(viewed, written.length >= MIN_DESKEWED ? measureSkew(viewed) : 0), { page } = deskewed;
-        if (deskewed.skew) ({ written, weak } = selectWritten(page, await detect(network, page, pauseToDetect)));
+        if (deskewed.skew) {
+            const again = await detect(network, page, pauseToDetect);
+            ({ written, weak } = selectWritten(page, await addSmall(network, page, again, pauseToDetect)));
+        }
         let found = takeSymbols(written), pageRules = NO_RULES, rows = [];
         if (found.length) {
             await pause("Looking for tables");
