@@ -91,6 +91,7 @@ def _find_rows(
     rows = [row for row in rows if len(np.unique(columns[row])) >= MIN_ROW_SHARE * num_columns]
     filled = [column for row in rows for column in np.unique(columns[row])]
     is_stacked = np.unique(filled, return_counts=True)[1] > 1
-    if is_stacked.sum() < max(MIN_STACKED * num_columns, 1):
+    # The edges of the paper around a note make one column.
+    if num_columns < 2 or is_stacked.sum() < MIN_STACKED * num_columns:
         return np.zeros(0)
     return np.array([middles[row].mean() for row in rows])

@@ -56,3 +56,11 @@ def test_a_remark_below_one_number_makes_no_row():
     grid = tables.find_grid(make_rules(lines), np.concatenate([boxes, remark]), NO_SIGNS)
     assert grid.shape == (5, 4)
     assert grid.places.tolist() == [*map(list, places), [0, 0], [0, 0]]
+
+
+def test_one_column_between_edges_of_the_paper_stays_one_cell():
+    lines, boxes, _ = make_table(columns=1)
+    rules = make_rules(lines, missing=(1, 2, 3, 4))
+    assert (
+        add_between_rows(rules, np.array(boxes, float), DIGIT).rows.tolist() == rules.rows.tolist()
+    )

@@ -69,5 +69,6 @@ function findRows(boxes, columns, rule, digitHeight) {
     const columnsOf = (row) => [...new Set(row.map((index) => columns[index]))], numColumns = new Set(columns).size;
     const kept = rows.filter((row) => columnsOf(row).length >= MIN_ROW_SHARE * numColumns), filled = kept.flatMap(columnsOf);
     const numStacked = new Set(filled.filter((column, index) => filled.indexOf(column) < index)).size;
-    return numStacked < Math.max(MIN_STACKED * numColumns, 1) ? [] : kept.map(measureDown);
+    // The edges of the paper around a note make one column.
+    return numColumns < 2 || numStacked < MIN_STACKED * numColumns ? [] : kept.map(measureDown);
 }
