@@ -30,7 +30,7 @@ MIN_SQUARE, MAX_SHARED = 1.1, 0.15
 ON_RULE, BEYOND_RULE, MIN_RULE = 0.12, 0.5, 2.2
 # But 1s above each other make a rule of their own: so narrow, in their own heights, and so near to
 # it, in digit heights, they are more than this share of its length.
-WIDEST_ONE, OFF_LINE, MAX_ONES = 0.5, 0.2, 0.55
+WIDEST_ONE, OFF_ONES, MAX_ONES = 0.5, 0.2, 0.55
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -85,7 +85,7 @@ def leave_out_ones(rules: Rules, boxes: np.ndarray) -> Rules:
     middles, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
     across = rules.columns[:, [1, 0, 3, 2]]
     apart = abs(interpolate(across, middles[:, 1]) - middles[:, 0])
-    is_one = apart < OFF_LINE * measure_digit_height(boxes)
+    is_one = apart < OFF_ONES * measure_digit_height(boxes)
     is_one &= sizes[:, 0] < WIDEST_ONE * sizes[:, 1]
     starts, ends = (
         np.maximum(across[:, :1], boxes[:, 1]),

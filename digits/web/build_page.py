@@ -49,7 +49,13 @@ OTHER_LAYERS = (
 # A literal may hold anything; only what stands between literals is shortened.
 LITERAL = re.compile(r"""("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)""")
 IMPORT = re.compile(r'^import \{ [\w, ]+ \} from "\.{1,2}/(\w+\.js)";$', re.MULTILINE)
-NAME = re.compile(r"^(?:export )?(?:async )?(?:function|const|let|class) (\w+)", re.MULTILINE)
+DECLARATION = re.compile(
+    r"^(?:export )?(?:(?:async )?function|class) (?P<name>\w+)"
+    r"|^(?:export )?(?:const|let) (?P<names>[^\n]*)",
+    re.MULTILINE,
+)
+# Of several names on a line, each but the first is followed by its value.
+NAME = re.compile(r"^\w+|(?<=, )\w+(?= = )")
 
 
 def build(model_path: Path, rejection_path: Path, results_path: Path) -> str:
@@ -211,6 +217,14 @@ def encode_weights(weights: bytes) -> str:
     return base64.b85encode(weights).decode().replace("<", ",")
 
 
+def _list_declared(source: str) -> list[str]:
+    """List the names that a module declares, also several on one line."""
+    declared: list[str] = []
+    for match in DECLARATION.finditer(source):
+        declared += [match["name"]] if match["name"] else NAME.findall(match["names"])
+    return declared
+
+
 def bundle(modules: Mapping[str, str]) -> str:
     """Join JavaScript modules into one script, without comments and needless blanks.
 
@@ -229,7 +243,7 @@ def bundle(modules: Mapping[str, str]) -> str:
         missing = set(IMPORT.findall(source)) - {Path(module).name for module in seen.values()}
         if missing:
             raise ValueError(f"{name} imports {', '.join(sorted(missing))}, which comes later")
-        for declared in NAME.findall(source):
+        for declared in _list_declared(source):
             if declared in seen:
                 raise ValueError(f"{name} and {seen[declared]} both declare {declared}")
             seen[declared] = name

@@ -149,6 +149,10 @@ def test_modules_are_joined_without_comments_and_blanks():
     [
         ({"b.js": 'import { A } from "./a.js";\n', "a.js": "export const A = 1;\n"}, "later"),
         ({"a.js": "const A = 1;\n", "b.js": "function A() {}\n"}, "both declare A"),
+        (
+            {"a.js": "const A = 1, B = [2, 3];\n", "b.js": "export const C = 1, B = 2;\n"},
+            "both declare B",
+        ),
     ],
 )
 def test_modules_that_cannot_be_joined_are_refused(modules, message):

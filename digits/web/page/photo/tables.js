@@ -24,7 +24,7 @@ const MIN_SQUARES = 4, OFF_FRAME = 0.4, MIN_SQUARE = 1.1, MAX_SHARED_CELLS = 0.1
 const ON_RULE = 0.12, BEYOND_RULE = 0.5, MIN_RULE = 2.2;
 // But 1s above each other make a rule of their own: so narrow, in their own heights, and so near to it, in digit
 // heights, they are more than this share of its length.
-const WIDEST_ONE = 0.5, OFF_LINE = 0.2, MAX_ONES = 0.55;
+const WIDEST_ONE = 0.5, OFF_ONES = 0.2, MAX_ONES = 0.55;
 
 const key = (place) => place.join();
 
@@ -46,7 +46,7 @@ export function areSidesOfBoxes({ rows }, boxes) {
 
 // Leave out rules between columns that are the strokes of 1s above each other.
 export function leaveOutOnes(rules, boxes) {
-    const limit = OFF_LINE * measureDigitHeight(boxes);
+    const limit = OFF_ONES * measureDigitHeight(boxes);
     const ones = boxes.filter((box) => widthOf(box) < WIDEST_ONE * heightOf(box));
     const columns = rules.columns.filter((rule) => {
         const across = swapAxes(rule), [top, , bottom] = across;
